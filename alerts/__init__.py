@@ -1,0 +1,1 @@
+"""Who is told, once: findings become alerts, are stored, written and shown."""

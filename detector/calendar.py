@@ -1,0 +1,127 @@
+"""Whose clock it is and whether people work that day."""
+
+import csv
+from collections.abc import Iterable
+from datetime import date, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import holidays
+import numpy as np
+from numpy.typing import NDArray
+
+from detector.errors import ContextError
+
+DAY_S = 86_400
+DAY_STARTS_S = 4 * 3_600
+"""A working day begins at 04:00 local time, so that a late evening belongs to the day it followed."""
+OFFSET_STEP_S = 900
+"""Every zone of the IANA database changes its offset on a quarter of an hour."""
+BINS = 48
+"""Hours of a working day (0 to 23) and of any other day (24 to 47)."""
+
+_EPOCH = date(1970, 1, 1)
+_WORDS = {"working": True, "off": False}
+
+
+class Calendar:
+    """Local time, accounting days and working days of one organisation.
+
+    Args:
+        zone: IANA name; the zone in which the organisation counts its days.
+        country: ISO 3166 code of the public holidays, with working days moved to weekends where the country
+            does so; empty for weekends alone.
+        overrides: dates that differ from the country's calendar, true where people work.
+    """
+
+    def __init__(self, zone: str, country: str = "", overrides: dict[date, bool] | None = None) -> None:
+        self._zone = ZoneInfo(zone)
+        try:
+            self._holidays = holidays.country_holidays(country) if country else None
+        except NotImplementedError as error:
+            raise ContextError(
+                f"time.country: no holidays are known for {country!r}; use an ISO 3166 code such as CN, "
+                "or leave it empty and list holidays in time.calendar"
+            ) from error
+        self._overrides = dict(overrides or {})
+        self._offsets: dict[tuple[ZoneInfo, int], float] = {}
+        self._working: dict[int, bool] = {}
+
+    def days(self, times: NDArray[np.float64]) -> NDArray[np.int64]:
+        """The accounting day (days since 1970, beginning at 04:00 local) of each time, UTC seconds, shape (n,)."""
+        return (times + self._offsets_of(times, self._zone) - DAY_STARTS_S).astype(np.int64) // DAY_S
+
+    def bins(self, times: NDArray[np.float64], zones: list[ZoneInfo | None]) -> NDArray[np.int64]:
+        """The hour bin (0 to 47) of each time on the clock of each person's zone (``None``: the organisation's)."""
+        offsets = self._offsets_of(times, self._zone)
+        for index, zone in enumerate(zones):
+            if zone is not None:
+                offsets[index] = self._offset(zone, times[index])
+        local = times + offsets
+        days = local.astype(np.int64) // DAY_S
+        hours = (local.astype(np.int64) % DAY_S) // 3_600
+        free = np.fromiter((not self.is_working(int(day)) for day in days), np.bool_, len(days))
+        return hours + 24 * free
+
+    def is_working(self, day: int) -> bool:
+        """Whether people work on the date that many days after 1970-01-01."""
+        known = self._working.get(day)
+        if known is None:
+            when = self.date_of(day)
+            if when in self._overrides:
+                known = self._overrides[when]
+            elif self._holidays is not None:
+                known = bool(self._holidays.is_working_day(when))
+            else:
+                known = when.weekday() < 5
+            self._working[day] = known
+        return known
+
+    @staticmethod
+    def date_of(day: int) -> date:
+        """The date that many days after 1970-01-01."""
+        return _EPOCH + timedelta(days=day)
+
+    def _offsets_of(self, times: NDArray[np.float64], zone: ZoneInfo) -> NDArray[np.float64]:
+        steps = times.astype(np.int64) // OFFSET_STEP_S
+        if len(steps) and steps.min() == steps.max():
+            return np.full(len(times), self._offset(zone, times[0]))
+        return np.fromiter((self._offset(zone, time) for time in times), np.float64, len(times))
+
+    def _offset(self, zone: ZoneInfo, time: float) -> float:
+        from datetime import datetime
+
+        step = int(time) // OFFSET_STEP_S
+        offset = self._offsets.get((zone, step))
+        if offset is None:
+            if len(self._offsets) > 100_000:
+                self._offsets.clear()
+            moment = datetime.fromtimestamp(step * OFFSET_STEP_S, zone).utcoffset()
+            offset = moment.total_seconds() if moment is not None else 0.0
+            self._offsets[(zone, step)] = offset
+        return offset
+
+
+def read_overrides(path: Path) -> dict[date, bool]:
+    """Read a calendar file: CSV with the columns ``date`` (ISO 8601) and ``day`` (``working`` or ``off``).
+
+    Raises:
+        ContextError: the file cannot be read, or a line is not a date and one of the two words.
+    """
+    overrides: dict[date, bool] = {}
+    for number, row in _rows(path):
+        try:
+            overrides[date.fromisoformat(row["date"].strip())] = _WORDS[row["day"].strip().lower()]
+        except (KeyError, ValueError, AttributeError) as error:
+            raise ContextError(
+                f"{path}:{number}: expected a date such as 2026-05-09 and 'working' or 'off' in the columns date,day"
+            ) from error
+    return overrides
+
+
+def _rows(path: Path) -> Iterable[tuple[int, dict[str, str]]]:
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            yield from enumerate(csv.DictReader(file), start=2)
+    except (OSError, UnicodeDecodeError) as error:
+        raise ContextError(f"{path}: cannot read the calendar: {error}") from error

@@ -1,0 +1,187 @@
+"""The configuration: one TOML file, every key known, every default written in ``innerwatch.toml`` beside this file."""
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from detector.errors import ConfigError
+
+DEFAULTS = Path(__file__).with_name("innerwatch.toml")
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class SourceConfig(_Section):
+    """Where access events come from."""
+
+    paths: tuple[str, ...] = ()
+    mapping: str = "native"
+    follow: bool = False
+
+
+class ContextConfig(_Section):
+    """What is known beside the events; every file is optional."""
+
+    roster: Path | None = None
+    assignments: Path | None = None
+    honey: Path | None = None
+    vips: Path | None = None
+
+
+class TimeConfig(_Section):
+    """Whose clock and whose holidays."""
+
+    zone: str = "Asia/Shanghai"
+    country: str = "CN"
+    calendar: Path | None = None
+
+    @field_validator("zone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            raise ValueError(f"unknown time zone {value!r}; use an IANA name such as Asia/Shanghai") from error
+        return value
+
+
+class IntakeConfig(_Section):
+    """Bounds on the order of events."""
+
+    lateness_s: Annotated[float, Field(ge=0, le=86_400)] = 3_600.0
+    skew_s: Annotated[float, Field(ge=60)] = 302_400.0
+    duplicates: Annotated[int, Field(ge=1, le=10_000_000)] = 65_536
+
+
+class ProfilesConfig(_Section):
+    """Bounds on memory."""
+
+    max_actors: Annotated[int, Field(ge=16, le=5_000_000)] = 200_000
+    recent_events: Annotated[int, Field(ge=1_024, le=10_000_000)] = 65_536
+
+
+class LearningConfig(_Section):
+    """How fast a baseline follows, and what it refuses to follow."""
+
+    half_life_days: Annotated[float, Field(ge=2)] = 30.0
+    delay_days: Annotated[int, Field(ge=0, le=2)] = 1
+    gate_p: Annotated[float, Field(gt=0, lt=1)] = 0.01
+    accept_days: Annotated[int, Field(ge=2)] = 15
+
+
+class RiskConfig(_Section):
+    """The operating point."""
+
+    budget: Annotated[float, Field(gt=0, le=1_000)] = 5.0
+    warm_up_days: Annotated[int, Field(ge=1)] = 10
+    half_life_days: Annotated[float, Field(gt=0)] = 5.0
+    episode_days: Annotated[float, Field(gt=0)] = 10.0
+
+
+class DetectionsConfig(_Section):
+    """Which detections do not run."""
+
+    disabled: tuple[str, ...] = ()
+
+
+class StateConfig(_Section):
+    """Where state is kept between runs."""
+
+    folder: Path | None = None
+    checkpoint_events: Annotated[int, Field(ge=1)] = 50_000
+
+
+class PrivacyConfig(_Section):
+    """The key of every pseudonym and token."""
+
+    key_file: Path | None = None
+
+
+class MetricsConfig(_Section):
+    """The Prometheus endpoint of ``innerwatch run``."""
+
+    enabled: bool = True
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65_535)] = 9464
+
+    @field_validator("host")
+    @classmethod
+    def _loopback(cls, value: str) -> str:
+        if value not in ("127.0.0.1", "::1", "localhost"):
+            raise ValueError(
+                f"{value!r} is not a loopback address; the endpoint has no authentication, so put a "
+                "reverse proxy in front of 127.0.0.1"
+            )
+        return value
+
+
+class Config(_Section):
+    """The whole configuration, frozen. Relative paths are relative to the file they stand in."""
+
+    source: SourceConfig = SourceConfig()
+    context: ContextConfig = ContextConfig()
+    time: TimeConfig = TimeConfig()
+    intake: IntakeConfig = IntakeConfig()
+    profiles: ProfilesConfig = ProfilesConfig()
+    learning: LearningConfig = LearningConfig()
+    risk: RiskConfig = RiskConfig()
+    detections: DetectionsConfig = DetectionsConfig()
+    state: StateConfig = StateConfig()
+    privacy: PrivacyConfig = PrivacyConfig()
+    metrics: MetricsConfig = MetricsConfig()
+
+
+def load_config(path: Path | None) -> Config:
+    """Read a TOML file into a ``Config``; ``None`` gives the defaults.
+
+    Raises:
+        ConfigError: the file is missing or not TOML, or a key is unknown or out of range; the message names
+            the file and each offending key.
+    """
+    if path is None:
+        return Config()
+    try:
+        tree = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot read the configuration: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: the configuration is not UTF-8 text (byte {error.start})") from error
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path}: not valid TOML: {error}") from error
+    try:
+        config = Config.model_validate(tree)
+    except ValidationError as error:
+        raise ConfigError(f"{path}: " + "; ".join(_complaints(error))) from error
+    return _anchored(config, path.parent)
+
+
+def _complaints(error: ValidationError) -> list[str]:
+    lines = []
+    for item in error.errors():
+        key = ".".join(str(part) for part in item["loc"])
+        if item["type"] == "extra_forbidden":
+            lines.append(f"unknown key {key!r}; the known keys are listed in {DEFAULTS.name}")
+        else:
+            lines.append(f"{key!r}: {item['msg'].removeprefix('Value error, ')}")
+    return lines
+
+
+def _anchored(config: Config, folder: Path) -> Config:
+    """Make each relative path absolute, taken from the folder of the configuration file."""
+    anchored: dict[str, Any] = {}
+    for name in type(config).model_fields:
+        section = getattr(config, name)
+        moved = {
+            key: folder / value
+            for key, value in section
+            if isinstance(value, Path) and not value.is_absolute()
+        }
+        anchored[name] = section.model_copy(update=moved)
+    paths = tuple(p if p == "-" or Path(p).is_absolute() else str(folder / p) for p in config.source.paths)
+    anchored["source"] = config.source.model_copy(update={"paths": paths})
+    return config.model_copy(update=anchored)

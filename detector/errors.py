@@ -1,0 +1,30 @@
+"""What can go wrong in the room that wires the others.
+
+    DetectorError
+        ConfigError         a configuration file, key or value
+        ContextError        a roster, honey list, VIP list, assignment or calendar file
+        CheckpointError     a state folder, snapshot or the record of a position
+        NotFoundError       an alert or an actor that was asked for and is not there
+
+Every message says what, where, and what to do; the command line prints it and exits with 1.
+"""
+
+
+class DetectorError(Exception):
+    """The root of every named error of this room."""
+
+
+class ConfigError(DetectorError):
+    """A configuration cannot be used: names the file and the key."""
+
+
+class ContextError(DetectorError):
+    """A context file cannot be used: names the file, the line and the column."""
+
+
+class CheckpointError(DetectorError):
+    """Saved state cannot be used: names the file and what to do."""
+
+
+class NotFoundError(DetectorError):
+    """What was asked for by name is not there."""
