@@ -1,0 +1,1 @@
+"""Sources: from files and streams to records."""
