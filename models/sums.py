@@ -1,0 +1,196 @@
+"""Decayed sums: what a keyed baseline remembers of a row, of a peer group and of the organisation.
+
+Both classes hold state only. They are composed into models and count in observations, never in time.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.contract import Floats, Ints, at_least, extended, positive
+from models.state import State, under, within
+
+
+class RowSums:
+    """Exponentially decayed sums of each row, float32: an observation weighs half after `half_life` more.
+
+    Args:
+        width: numbers summed per row.
+        half_life: in observations of that row.
+
+    Attributes:
+        decay: the factor old sums are multiplied by at each observation.
+        weights: (rows,) decayed number of observations, at most 1 / (1 - decay).
+        sums: (rows, width) decayed sums.
+    """
+
+    def __init__(self, width: int, half_life: float) -> None:
+        self.decay = 2.0 ** (-1.0 / positive("half_life", half_life))
+        self.weights: NDArray[np.float32] = np.zeros(0, dtype=np.float32)
+        self.sums: NDArray[np.float32] = np.zeros((0, at_least("width", width, 1)), dtype=np.float32)
+
+    @property
+    def rows(self) -> int:
+        """Rows there is room for."""
+        return len(self.weights)
+
+    def grow(self, rows: int) -> None:
+        """Make room for `rows` rows in all; what is there stays."""
+        self.weights = extended(self.weights, rows)
+        self.sums = extended(self.sums, rows)
+
+    def clear(self, rows: Ints) -> None:
+        """Forget `rows`: they are as new."""
+        self.weights[rows] = 0.0
+        self.sums[rows] = 0.0
+
+    def learn_many(self, rows: Ints, values: Floats) -> None:
+        """Add one observation, `values` (n, width), to each of `rows` (n,), which are all different."""
+        self.weights[rows] = self.weights[rows] * self.decay + 1.0
+        self.sums[rows] = self.sums[rows] * self.decay + values
+
+    def squared_weights(self, weights: Floats) -> Floats:
+        """Sum of the squared weights of rows whose sum of weights is `weights`.
+
+        With N observations the sum of weights is (1 - d^N) / (1 - d) and that of squares (1 - d^2N) / (1 -
+        d^2).
+        """
+        left = 1.0 - weights * (1.0 - self.decay)
+        squares: Floats = (1.0 - left * left) / (1.0 - self.decay * self.decay)
+        return squares
+
+    def arrays(self) -> State:
+        """The state, by name."""
+        return {"weights[]": self.weights, "sums[]": self.sums}
+
+    def replace(self, arrays: State) -> None:
+        """Take over arrays of the shapes of `arrays()`."""
+        self.weights, self.sums = arrays["weights[]"], arrays["sums[]"]
+
+
+def forward_weights(ticks: Ints, ends: Ints, half_life: int) -> Floats:
+    """Weights 2^(tick / half_life) in units of the power of two that `ends` has reached.
+
+    Forward decay (Cormode, Shkapenyuk, Srivastava, Xu 2009, section 3) with a landmark moved by whole
+    half-lives only. Moving it multiplies by a power of two, which floating point does exactly: sums come out
+    the same to the bit however the observations are cut into calls.
+    """
+    fraction = np.exp2(np.remainder(ticks, half_life) / half_life)
+    shift = np.maximum(ticks // half_life - ends // half_life, -2000)
+    weights: Floats = np.ldexp(fraction, shift.astype(np.int32))
+    return weights
+
+
+class PoolSums:
+    """Decayed sums of pools that many rows share, float64, decayed once per observation of that pool.
+
+    Observations are added in the order given, so any cut of them into calls leaves the same bits.
+
+    Args:
+        width: numbers summed per pool.
+        half_life: in observations of that pool; a whole number (see `forward_weights`).
+    """
+
+    def __init__(self, width: int, half_life: int) -> None:
+        self.half_life = at_least("half_life", half_life, 1)
+        self._ticks: Ints = np.zeros(0, dtype=np.int64)
+        self._sums: Floats = np.zeros((0, at_least("width", width, 1) + 1), dtype=np.float64)
+
+    @property
+    def pools(self) -> int:
+        """Pools there is room for."""
+        return len(self._ticks)
+
+    def grow(self, pools: int) -> None:
+        """Make room for `pools` pools in all; what is there stays."""
+        self._ticks = extended(self._ticks, pools)
+        self._sums = extended(self._sums, pools)
+
+    def learn_many(self, pools: Ints, values: Floats) -> None:
+        """Add observations `values` (n, width) to `pools` (n,), in order; a pool may come many times."""
+        if not pools.size:
+            return
+        ends = self._ticks + np.bincount(pools, minlength=self.pools)
+        passed = ends // self.half_life
+        self._sums = np.ldexp(self._sums, -np.minimum(passed, 2000).astype(np.int32)[:, None])
+        ticks = self._ticks[pools] + occurrences(pools)
+        weights = forward_weights(ticks, ends[pools], self.half_life)[:, None]
+        np.add.at(self._sums, pools, np.concatenate([weights, weights * values], axis=1))
+        self._ticks = np.remainder(ends, self.half_life)
+
+    def read(self) -> tuple[Floats, Floats]:
+        """Return decayed numbers of observations (pools,) and sums (pools, width); the newest weighs 1."""
+        scaled = self._sums * np.exp2((1 - self._ticks) / self.half_life)[:, None]
+        return scaled[:, 0], scaled[:, 1:]
+
+    def arrays(self) -> State:
+        """The state, by name."""
+        return {"ticks[]": self._ticks, "sums[]": self._sums}
+
+    def replace(self, arrays: State) -> None:
+        """Take over arrays of the shapes of `arrays()`."""
+        self._ticks, self._sums = arrays["ticks[]"], arrays["sums[]"]
+
+
+class PeerSums:
+    """The sums of every peer group and of the whole organisation, learned together.
+
+    Args:
+        width: numbers summed per group.
+        group_half_life: in observations of the group; a whole number.
+        org_half_life: in observations of the organisation; a whole number.
+    """
+
+    def __init__(self, width: int, group_half_life: int, org_half_life: int) -> None:
+        self._group = PoolSums(width, group_half_life)
+        self._org = PoolSums(width, org_half_life)
+        self._org.grow(1)
+
+    @property
+    def groups(self) -> int:
+        """Groups there is room for."""
+        return self._group.pools
+
+    def grow(self, groups: int) -> None:
+        """Make room for `groups` groups in all; what is there stays."""
+        self._group.grow(groups)
+
+    def learn_many(self, groups: Ints, values: Floats) -> None:
+        """Add observations `values` (n, width), in order, to `groups` (n,) and to the organisation."""
+        self._group.learn_many(groups, values)
+        self._org.learn_many(np.zeros_like(groups), values)
+
+    def group(self) -> tuple[Floats, Floats]:
+        """Return the groups' decayed numbers of observations (groups,) and sums (groups, width)."""
+        return self._group.read()
+
+    def org(self) -> tuple[Floats, Floats]:
+        """Return the organisation's, of shapes (1,) and (1, width)."""
+        return self._org.read()
+
+    def arrays(self) -> State:
+        """The state, by name."""
+        fixed = {name.removesuffix("[]"): array for name, array in self._org.arrays().items()}
+        return under("group", self._group.arrays()) | under("org", fixed)
+
+    def replace(self, arrays: State) -> None:
+        """Take over arrays of the shapes of `arrays()`."""
+        self._group.replace(within("group", arrays))
+        self._org.replace({f"{name}[]": array for name, array in within("org", arrays).items()})
+
+
+def occurrences(values: Ints) -> Ints:
+    """How often each value came before in the same array.
+
+    >>> occurrences(np.array([7, 3, 7, 7, 3])).tolist()
+    [0, 0, 1, 2, 1]
+    """
+    order = np.argsort(values, kind="stable")
+    ordered = values[order]
+    position = np.arange(values.size, dtype=np.int64)
+    first = (
+        np.concatenate([[True], ordered[1:] != ordered[:-1]]) if values.size else np.zeros(0, dtype=np.bool_)
+    )
+    starts = np.maximum.accumulate(np.where(first, position, 0))
+    result = np.empty_like(position)
+    result[order] = position - starts
+    return result
