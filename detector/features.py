@@ -37,14 +37,17 @@ class Feature(IntEnum):
     PAUSE_SUM = auto()  # for those, 16 log2 of the pause in seconds, rounded
     PAUSE_SQUARES = auto()  # and its square
     ODDNESS = auto()  # hundredths of a decade: how rare this hour is for this person
+    HONEY = auto()  # 1 if it touched a planted subject
+    NEWNESS = auto()  # hundredths of a decade: how surprising the places are that it is the day's first to show
 
 
 class Peak(IntEnum):
-    """Columns of a day's largest windows."""
+    """Columns of a day's largest values so far: of its windows, and of its estimate of distinct customers."""
 
     EXPORTED_HOUR = 0  # records taken out in one clock hour
     TOUCHES_HOUR = auto()  # events with subjects in one clock hour
     EVENTS_TEN_MINUTES = auto()
+    CUSTOMERS = auto()  # distinct subjects so far this day, estimated
 
 
 N_FEATURES: Final = len(Feature)

@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 
 GRID: Final = 2.0**-16
 """Scores are rounded to this step; with at most 2**20 keys in a batch every intermediate stays below 2**53 steps."""
-SPAN: Final = 1024.0
+SCORE_SPAN: Final = 1024.0
 """No score reaches this value (the largest is 300, a p-value of 1e-300)."""
+COUNT_SPAN: Final = 2.0**25
+"""No day's sum reaches this value; with at most 2**20 keys in a batch whole numbers stay below 2**53."""
 
 
 class Segments:
@@ -50,9 +52,11 @@ class Segments:
         before = total[self.starts] - values[self.order][self.starts]
         return self._unsorted(total - before[self.group] + base[self.group])
 
-    def cummax(self, values: NDArray[np.float64], base: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Running maxima after each event, shape (n, f), of values in [0, ``SPAN``) on the grid."""
-        lift = (np.arange(len(self.keys), dtype=np.float64) * SPAN)[:, None]
+    def cummax(
+        self, values: NDArray[np.float64], base: NDArray[np.float64], span: float
+    ) -> NDArray[np.float64]:
+        """Running maxima after each event, shape (n, f), of values in [0, ``span``): scores on the grid, or counts."""
+        lift = (np.arange(len(self.keys), dtype=np.float64) * span)[:, None]
         lifted = values[self.order] + lift[self.group]
         if len(self.starts):
             lifted[self.starts] = np.maximum(lifted[self.starts], base + lift)

@@ -1,0 +1,106 @@
+"""The alert budget: the level from which on an actor-day is told, learned so that people can read what is told."""
+
+from collections.abc import Mapping
+from math import log
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+WINDOW_DAYS = 60
+"""Accounting days whose levels the threshold is learned from."""
+KEPT_PER_DAY = 64
+"""Highest levels kept of each day: more than any budget tells of one shard."""
+SLACK = 1.0
+"""Alerts ahead of the budget, or behind it, that leave the threshold alone."""
+STEP = 0.4
+"""Nats that the threshold moves for each alert beyond the slack: about a third fewer or more."""
+MOST_STEPS = 4.0
+
+
+class Budget:
+    """Learns the level that gives ``per_thousand`` alerts in 1,000 employee-days, and corrects itself by its spending.
+
+    The threshold is the level that would have opened that many episodes in the window. Since insiders, roll-outs and
+    quiet weeks make the future unlike the window, it rises when more was told than the budget allows, and falls when
+    less was.
+
+    Args:
+        per_thousand: alerts in 1,000 employee-days.
+        episode_days: days within which an actor is told once.
+    """
+
+    def __init__(self, per_thousand: float, episode_days: float) -> None:
+        self._rate = per_thousand / 1_000.0
+        self._episode_days = episode_days
+        self._days: NDArray[np.int64] = np.zeros((0, 2), np.int64)  # day, actors active
+        self._top: NDArray[np.float64] = np.zeros((0, 3))  # day, row, level
+        self._employee_days = 0
+        self._told = 0
+        self._learned = -log(self._rate) if self._rate < 1 else 0.0
+
+    @property
+    def employee_days(self) -> int:
+        """Active actor-days since telling began."""
+        return self._employee_days
+
+    @property
+    def told(self) -> int:
+        """Alerts told since then."""
+        return self._told
+
+    @property
+    def threshold(self) -> float:
+        """The level in nats from which on an actor-day is told now."""
+        ahead = self._told - self._rate * self._employee_days
+        steps = max(ahead - SLACK, 0.0) + min(ahead + SLACK, 0.0)
+        return self._learned + STEP * min(max(steps, -MOST_STEPS), MOST_STEPS)
+
+    def spend(self) -> None:
+        """One alert was told."""
+        self._told += 1
+
+    def close(
+        self, day: int, rows: NDArray[np.int64], levels: NDArray[np.float64], settled: bool, telling: bool
+    ) -> None:
+        """Learn a closed day's levels (n,) of the actors ``rows`` (n,).
+
+        ``settled`` once levels mean something, ``telling`` once the warm-up is over and they are told.
+        """
+        if not settled:
+            return
+        self._days = np.concatenate([self._days, [[day, len(rows)]]])
+        highest = np.lexsort((rows, -levels))[:KEPT_PER_DAY]
+        new = np.stack([np.full(len(highest), float(day)), rows[highest].astype(np.float64), levels[highest]], axis=1)
+        self._top = np.concatenate([self._top, new])
+        self._days = self._days[self._days[:, 0] > day - WINDOW_DAYS]
+        self._top = self._top[self._top[:, 0] > day - WINDOW_DAYS]
+        if telling:
+            self._employee_days += len(rows)
+        self._learn()
+
+    def snapshot(self) -> dict[str, NDArray[Any]]:
+        """All state as arrays by name."""
+        numbers = np.array([self._employee_days, self._told, self._learned], np.float64)
+        return {"days": self._days.copy(), "top": self._top.copy(), "numbers": numbers}
+
+    def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """Go on from a snapshot."""
+        self._days, self._top = np.array(state["days"]), np.array(state["top"])
+        spent, told, self._learned = state["numbers"].tolist()
+        self._employee_days, self._told = int(spent), int(told)
+
+    def _learn(self) -> None:
+        allowed = self._rate * float(self._days[:, 1].sum())
+        order = np.lexsort((self._top[:, 1], self._top[:, 0], -self._top[:, 2]))
+        opened: dict[float, list[float]] = {}
+        levels: list[float] = []
+        for day, row, level in self._top[order].tolist():
+            told = opened.setdefault(row, [])
+            if all(abs(day - other) >= self._episode_days for other in told):
+                told.append(day)
+                levels.append(level)
+                if len(levels) > allowed:
+                    break
+        if len(levels) > allowed:
+            self._learned = levels[-1]

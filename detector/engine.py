@@ -1,0 +1,317 @@
+"""The engine of one shard: admitted events in, what is worth telling out; a pure function of the log."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detector.budget import Budget
+from detector.closing import Closed, Gate
+from detector.columns import Columns, Gather
+from detector.config import Config
+from detector.context import Context
+from detector.daybook import OPEN_DAYS, SLOTS, Daybook, Running
+from detector.detection import Detection
+from detector.detections import DETECTIONS
+from detector.errors import CheckpointError
+from detector.features import Feature
+from detector.measures import Baselines
+from detector.people import CROWD, People, off_hours
+from detector.places import Places
+from detector.recent import Recent
+from detector.risk import Risk
+from detector.segments import SCORE_SPAN, to_grid
+from detector.state import packed_values, unpacked_values
+from detector.telling import Teller, Told
+from models.hour_of_week import HourOfWeek
+from models.seen import Seen
+from streams import Admitted
+
+ROLL_EVENTS: Final = 512
+"""Positions of the log after which what the organisation did today is taken over into what is shared."""
+TOUCH_FILTER_LOG2: Final = 24
+"""Three filters of 2 MiB hold who touched whom: 2.9 million pairs a generation."""
+UNSETTLED_DAYS: Final = 4
+"""First active days of a shard: their scores say more about the lack of a past than about anyone."""
+SETTLED_DAYS: Final = 7
+"""Active days after which measures are calibrated well enough to accumulate and fuse them."""
+NEVER: Final = -(2**31) + 1
+LEAST_HOUR_P: Final = 1e-4
+
+
+class Engine:
+    """Everything that one shard knows. Findings do not depend on how its events are cut into calls.
+
+    Args:
+        config: the configuration.
+        context: roster, honey subjects and calendar.
+    """
+
+    def __init__(self, config: Config, context: Context) -> None:
+        self.config, self.context = config, context
+        half_life = config.learning.half_life_days
+        self.detections: dict[str, Detection] = {
+            name: detection for name, detection in DETECTIONS.items() if name not in config.detections.disabled
+        }
+        self.people = People(context.roster, config.profiles.max_actors)
+        self._gather = Gather(self.people.row_of)
+        self.daybook = Daybook()
+        self.hours = HourOfWeek(half_life=half_life)
+        self.places = Places(half_life)
+        self.touched = Seen(TOUCH_FILTER_LOG2)
+        self.baselines = Baselines([m for d in self.detections.values() for m in d.measures], half_life)
+        self.risk = Risk(len(self.baselines.measures))
+        self.budget = Budget(config.risk.budget, config.risk.episode_days)
+        self.gate = Gate(config.learning)
+        self.recent = Recent(config.profiles.recent_events)
+        self.teller = Teller(self)
+        self.scores = np.zeros((0, OPEN_DAYS, len(self.baselines.measures)), np.float32)
+        self.levels = np.zeros((0, 2))  # accounting day, and the actor's decayed level on it
+        self.slot_days = np.full(SLOTS, NEVER, np.int64)
+        self.pending = NEVER  # the closed day that waits to be learned
+        self.oldest = self.newest = NEVER  # the open days
+        self.watermark = -np.inf
+        self.events = 0
+        self.active_days = 0
+        self.active = 0  # actors of the last day that closed with any
+        self._closed: list[Closed] = []
+
+    @property
+    def ready(self) -> bool:
+        """Whether the warm-up is over, so that statistical findings are told."""
+        return self.active_days >= self.config.risk.warm_up_days
+
+    def process(self, admitted: Sequence[Admitted]) -> list[Told]:
+        """Score events in order, learn what their positions allow, and return what is worth telling, in order."""
+        told: list[Told] = []
+        for piece, moments in self._pieces(admitted):
+            columns = self._gather.columns(piece)
+            self._reserve()
+            told += self._score(columns, moments)
+            self.events += len(piece)
+            if self.events % ROLL_EVENTS == 0:
+                self.places.roll()
+        return told
+
+    def finish(self) -> None:
+        """Close the open days, as the next events would: a log that ends is judged to its end."""
+        if self.newest != NEVER:
+            self._advance(self.newest + 1, self.newest + 1)
+
+    def accept(self, actor: str) -> bool:
+        """An analyst says that what this actor does is benign: learn it from now on. False if nobody has that id."""
+        row = self.people.find(actor)
+        if row is None:
+            return False
+        self.gate.accept(row)
+        self.teller.release(row)
+        return True
+
+    def closed(self) -> list[Closed]:
+        """The days closed since the last call."""
+        closed, self._closed = self._closed, []
+        return closed
+
+    def snapshot(self) -> dict[str, NDArray[Any]]:
+        """Everything to go on from here, as arrays by name; what is not numbers is packed into bytes."""
+        own = {
+            "slot_days": self.slot_days.tolist(),
+            "numbers": [self.pending, self.oldest, self.newest, self.events, self.active_days, self.active],
+            "watermark": self.watermark,
+            "measures": [measure.name for measure in self.baselines.measures],
+        }
+        state: dict[str, NDArray[Any]] = {"own": packed_values(own), "scores": self.scores, "levels": self.levels}
+        for name, part in self._parts().items():
+            values = part.snapshot()
+            plain = {key: value for key, value in values.items() if not isinstance(value, np.ndarray)}
+            state |= {f"{name}/{key}": value for key, value in values.items() if isinstance(value, np.ndarray)}
+            state[f"{name}.values"] = packed_values(plain)
+        return state
+
+    def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """Go on from a snapshot of an engine with the same detections.
+
+        Raises:
+            CheckpointError: the snapshot is of other measures than this configuration has.
+        """
+        own = unpacked_values(state["own"])
+        if own["measures"] != [measure.name for measure in self.baselines.measures]:
+            raise CheckpointError(
+                "the saved state was made with other detections than this configuration enables; "
+                "restore detections.disabled, or begin with an empty state folder"
+            )
+        for name, part in self._parts().items():
+            prefix = f"{name}/"
+            values: dict[str, Any] = {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
+            part.restore(values | unpacked_values(state[f"{name}.values"]))
+        self.scores, self.levels = np.array(state["scores"]), np.array(state["levels"])
+        self.slot_days = np.array(own["slot_days"], np.int64)
+        self.pending, self.oldest, self.newest, self.events, self.active_days, self.active = own["numbers"]
+        self.watermark = own["watermark"]
+
+    def _parts(self) -> dict[str, Any]:
+        return {
+            "people": self.people,
+            "daybook": self.daybook,
+            "hours": self.hours,
+            "places": self.places,
+            "touched": self.touched,
+            "baselines": self.baselines,
+            "risk": self.risk,
+            "budget": self.budget,
+            "gate": self.gate,
+            "recent": self.recent,
+            "teller": self.teller,
+        }
+
+    def _pieces(self, admitted: Sequence[Admitted]) -> Iterator[tuple[Sequence[Admitted], NDArray[np.float64]]]:
+        """Cut where a day opens or closes and where positions roll; moves the open days on the way."""
+        if not admitted:
+            return
+        times = np.array([item.event.time.timestamp() for item in admitted])
+        marks = np.maximum.accumulate(np.maximum(times, self.watermark))
+        lateness_s = self.config.intake.lateness_s
+        moments = np.maximum(times, marks - lateness_s)
+        oldest, newest = self.context.calendar.days(marks - lateness_s), self.context.calendar.days(marks)
+        sequence = self.events + np.arange(len(times))
+        cut = sequence % ROLL_EVENTS == 0
+        cut[1:] |= (oldest[1:] != oldest[:-1]) | (newest[1:] != newest[:-1])
+        cut[0] = True
+        starts = np.flatnonzero(cut).tolist()
+        for start, stop in zip(starts, [*starts[1:], len(times)], strict=True):
+            if oldest[start] != self.oldest or newest[start] != self.newest:
+                self._advance(int(oldest[start]), int(newest[start]))
+            self.watermark = float(marks[stop - 1])
+            yield admitted[start:stop], moments[start:stop]
+
+    def _advance(self, oldest: int, newest: int) -> None:
+        for day in sorted(int(day) for day in self.slot_days if self.oldest <= day < oldest):
+            if self.oldest != NEVER:
+                self._close(day)
+        for day in range(max(oldest, self.newest + 1), newest + 1):
+            slot = day % SLOTS
+            if self.pending != NEVER and self.slot_days[slot] == self.pending:
+                self._learn(self.pending)
+            self.daybook.free(slot)
+            self.gate.free(slot)
+            self.scores[:, day % OPEN_DAYS] = 0
+            self.slot_days[slot] = day
+        self.oldest, self.newest = oldest, newest
+
+    def _score(self, columns: Columns, moments: NDArray[np.float64]) -> list[Told]:
+        rows = columns.rows
+        groups = self.people.groups[rows]
+        days = self.context.calendar.days(moments)
+        bins = self._complete(columns, groups, days)
+        running = self.daybook.add(columns, moments, days, bins)
+        raw = to_grid(self.baselines.score_many(rows, groups, running.sums, running.peaks))
+        scores = self._strongest_so_far(running, raw)
+        first = self.recent.count
+        self.recent.add(columns, days)
+        told = self.teller.certain(columns, moments, days, running, first)
+        if self.ready:
+            told += self.teller.statistical(columns, moments, days, running, self.risk.score_many(rows, scores), first)
+        return sorted(told, key=lambda one: one.index)
+
+    def _complete(
+        self, columns: Columns, groups: NDArray[np.int64], days: NDArray[np.int64]
+    ) -> NDArray[np.int64]:
+        """Fill in the amounts that depend on what was before, and return the hour bins, (n,)."""
+        amounts, rows = columns.amounts, columns.rows
+        self.daybook.pace(columns)
+        bins = self.context.calendar.bins(columns.times, self.people.zones(rows))
+        amounts[:, Feature.OFF_HOURS] = off_hours(self.people, rows, bins, days)
+        p = self.hours.score_many(rows, groups, bins)
+        amounts[:, Feature.ODDNESS] = np.round(-100.0 * np.log10(np.maximum(p, LEAST_HOUR_P)))
+        amounts[:, Feature.NEWNESS] = self.places.score(rows, groups, days, columns.values, self.active)
+        if len(columns.subjects):
+            touching, first = np.unique(columns.subject_events, return_index=True)
+            # Odd multiples spread rows over 64 bits, so that a pair of actor and customer has a key of its own.
+            keys = columns.subjects[first] ^ (rows[touching].astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15))
+            amounts[touching, Feature.FIRST_TOUCHES] = ~self.touched.score_many(keys)
+            self.touched.add_many(keys)
+            planted = columns.subject_events[np.isin(columns.subjects, self.context.honey)]
+            amounts[planted, Feature.HONEY] = ~self.people.services[rows[planted]]
+        return bins
+
+    def _strongest_so_far(self, running: Running, raw: NDArray[np.float64]) -> NDArray[np.float64]:
+        rows, slots = running.keys()
+        parity = self.slot_days[slots] % OPEN_DAYS
+        base = self.scores[rows, parity].astype(np.float64)
+        scores = running.segments.cummax(raw, base, SCORE_SPAN)
+        self.scores[rows, parity] = scores[running.segments.last]
+        return scores
+
+    def _close(self, day: int) -> None:
+        """Judge a day that no event can change any more, and learn the one that closed before it."""
+        slot = day % SLOTS
+        rows = np.flatnonzero(self.daybook.sums[:, slot, Feature.EVENTS] > 0)
+        rows = rows[rows != CROWD]
+        if len(rows):
+            scores = self.scores[rows, day % OPEN_DAYS].astype(np.float64)
+            judged = self.risk.score_many(rows, scores)
+            open_ = self.teller.open_many(rows, day)
+            settled = self.active_days >= SETTLED_DAYS
+            self.risk.learn_many(rows, scores, judged, ~open_ & (self.active_days >= UNSETTLED_DAYS), settled)
+            people = ~self.people.services[rows]
+            self.budget.close(day, rows[people], judged.level[people], settled, self.ready)
+            self.people.active_days[rows] += 1
+            self.people.last_day[rows] = day
+            self.gate.judge(rows, slot, judged.level, open_, self.people.active_days[rows])
+            age = np.maximum(day - self.levels[rows, 0], 0.0)
+            past = self.levels[rows, 1] * 2.0 ** (-age / self.config.risk.half_life_days)
+            self.levels[rows] = np.stack([np.full(len(rows), float(day)), np.maximum(judged.level, past)], axis=1)
+            self._closed.append(Closed(day, rows, judged.level, self.levels[rows, 1].copy()))
+            self.active_days += 1
+            self.active = len(rows)
+        self.daybook.close(day)
+        if self.pending != NEVER:
+            self._learn(self.pending)
+        self.pending = day
+
+    def _learn(self, day: int) -> None:
+        """Learn a day that has waited: actors whose day was unremarkable and who have no open episode."""
+        slot = day % SLOTS
+        rows = np.flatnonzero(self.daybook.sums[:, slot, Feature.EVENTS] > 0)
+        kept = self.gate.open[rows, slot] & ~self.daybook.late[rows, slot] & ~self.teller.open_many(rows, day + 1)
+        rows = rows[kept]
+        groups = self.people.groups
+        if len(rows):
+            sums, peaks = (array[rows, slot].astype(np.float64) for array in (self.daybook.sums, self.daybook.peaks))
+            self.baselines.learn_many(rows, groups[rows], sums, peaks)
+            present = (self.daybook.hours[rows, slot][:, None] >> np.arange(48, dtype=np.uint64)) & np.uint64(1)
+            who, bins = np.nonzero(present)
+            self.hours.learn_many(rows[who], groups[rows[who]], bins)
+        learned = np.zeros(len(self.scores), np.bool_)
+        learned[rows] = True
+        self.places.learn(day, groups, learned)
+        self.touched.turn()
+        self.baselines.pool(groups[: len(self.people)], len(self.people.group_names))
+        self.pending = NEVER
+        self._evict(day)
+
+    def _evict(self, day: int) -> None:
+        rows = np.arange(len(self.people))
+        busy = self.teller.open_many(rows, day) | (self.daybook.sums[: len(rows), :, Feature.EVENTS] > 0).any(axis=1)
+        gone = self.people.evict(busy)
+        if len(gone):
+            for part in (self.daybook, self.hours, self.places, self.baselines, self.risk, self.recent, self.gate, self.teller):
+                part.clear(gone)
+            self.scores[gone] = 0
+            self.levels[gone] = 0
+
+    def _reserve(self) -> None:
+        """Make room for every row and group that the people now have."""
+        size, groups = len(self.scores), len(self.people.group_names)
+        if len(self.people) > size:
+            size = min(max(len(self.people), 2 * size, 64), self.config.profiles.max_actors)
+            for name in ("scores", "levels"):
+                array = getattr(self, name)
+                grown = np.zeros((size, *array.shape[1:]), array.dtype)
+                grown[: len(array)] = array
+                setattr(self, name, grown)
+            for part in (self.daybook, self.risk, self.gate, self.teller):
+                part.grow(size)
+        for model in (self.places, self.hours, self.baselines):
+            model.grow(size, groups)

@@ -1,0 +1,224 @@
+"""What a detection measures of a working day, and how far from normal it is."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import log
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detector.features import Feature, Peak
+from models.beta_binomial import BetaBinomial
+from models.gamma_poisson import GammaPoisson
+from models.log_normal import LogNormal
+
+NATS = log(10.0)
+MOST_NATS = 300.0
+STEADY_PAUSES = 15
+"""Pauses between events needed before their regularity says anything."""
+FULL_HOURS = 20.0
+"""Events from which on a day's mean oddness of hours counts fully."""
+
+
+@dataclass(frozen=True, slots=True)
+class Volume:
+    """How many acts a day, against own days and peers' (Gamma-Poisson)."""
+
+    name: str
+    of: Feature | Peak
+    unit: str
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How much a day, against own days and peers' (log-normal): for amounts whose days differ by factors."""
+
+    name: str
+    of: Feature | Peak
+    unit: str
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """Which share of a day, against own days and peers' (Beta-Binomial)."""
+
+    name: str
+    of: Feature
+    among: Feature
+    unit: str
+
+
+@dataclass(frozen=True, slots=True)
+class Surprise:
+    """A sum of surprises that is measured event by event: hours, places, the regularity of pauses."""
+
+    name: str
+    of: Feature
+    unit: str
+
+
+Measure = Volume | Size | Share | Surprise
+
+
+@dataclass(frozen=True, slots=True)
+class Normal:
+    """What is normal for one actor and measure: in the measure's unit, shares as per cent."""
+
+    expected: float | None
+    peer_expected: float | None
+    days: int
+
+
+class Baselines:
+    """Scores the measures of running days, and learns closed ones: one model for each kind of measure.
+
+    Args:
+        measures: in the order of the columns of scores, C.
+        half_life_days: how fast baselines follow, in working days of the actor.
+    """
+
+    def __init__(self, measures: Sequence[Measure], half_life_days: float) -> None:
+        self.measures = tuple(measures)
+        self._volumes = [index for index, m in enumerate(self.measures) if isinstance(m, Volume)]
+        self._sizes = [index for index, m in enumerate(self.measures) if isinstance(m, Size)]
+        self._shares = [index for index, m in enumerate(self.measures) if isinstance(m, Share)]
+        self._surprises = [index for index, m in enumerate(self.measures) if isinstance(m, Surprise)]
+        self._volume = GammaPoisson(max(len(self._volumes), 1), half_life_days)
+        self._size = LogNormal(max(len(self._sizes), 1), half_life_days)
+        self._share = BetaBinomial(max(len(self._shares), 1), half_life_days)
+
+    def grow(self, rows: int, groups: int) -> None:
+        """Make room for rows and peer groups in all."""
+        self._volume.grow(rows, groups)
+        self._size.grow(rows, groups)
+        self._share.grow(rows, groups)
+
+    def clear(self, rows: NDArray[np.int64]) -> None:
+        """Forget rows."""
+        for model in (self._volume, self._size, self._share):
+            model.clear(rows)
+
+    def pool(self, groups: NDArray[np.int64], n_groups: int) -> None:
+        """Bring the peer groups' figures up to date; ``groups`` (rows,) names the group of each row."""
+        self._size.pool(groups, n_groups)
+
+    def score_many(
+        self, rows: NDArray[np.int64], groups: NDArray[np.int64], sums: NDArray[np.float64], peaks: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """-ln of the upper-tail probability of each measure, (n, C) in [0, 300]; sums of surprises likewise in nats.
+
+        Args:
+            rows: (n,).
+            groups: the peer group of each row, (n,).
+            sums: the days' sums, (n, ``N_FEATURES``).
+            peaks: the days' peaks, (n, ``N_PEAKS``).
+        """
+        out = np.zeros((len(rows), len(self.measures)))
+        if self._volumes:
+            out[:, self._volumes] = NATS * self._volume.log_tail_many(rows, groups, self._amounts(self._volumes, sums, peaks))
+        if self._sizes:
+            out[:, self._sizes] = NATS * self._size.score_many(rows, groups, self._amounts(self._sizes, sums, peaks))
+        if self._shares:
+            parts, wholes = self._parts(sums)
+            out[:, self._shares] = NATS * self._share.log_tail_many(rows, groups, parts, wholes)
+        for index in self._surprises:
+            out[:, index] = _surprise(self.measures[index].of, sums)  # type: ignore[arg-type]
+        return np.minimum(out, MOST_NATS)
+
+    def learn_many(
+        self, rows: NDArray[np.int64], groups: NDArray[np.int64], sums: NDArray[np.float64], peaks: NDArray[np.float64]
+    ) -> None:
+        """Learn closed days, one a row; what one day can teach is bounded by each model's cap."""
+        if self._volumes:
+            amounts = self._amounts(self._volumes, sums, peaks)
+            self._volume.learn_many(rows, groups, self._volume.cap_many(rows, groups, amounts))
+        if self._sizes:
+            self._size.learn_many(rows, groups, self._amounts(self._sizes, sums, peaks))
+        if self._shares:
+            self._share.learn_many(rows, groups, *self._parts(sums))
+
+    def normal(self, index: int, row: int, group: int) -> Normal:
+        """What is normal in the measure at ``index`` for a row."""
+        rows, groups = np.array([row]), np.array([group])
+        measure = self.measures[index]
+        if isinstance(measure, Volume):
+            own, peers, days = self._volume.expected_many(rows, groups)
+            place, scale = self._volumes.index(index), 1.0
+        elif isinstance(measure, Size):
+            own, peers, days = self._size.expected_many(rows, groups)
+            place, scale = self._sizes.index(index), 1.0
+        elif isinstance(measure, Share):
+            own, peers, days = self._share.expected_many(rows, groups)
+            place, scale = self._shares.index(index), 100.0
+        else:
+            return Normal(None, None, 0)
+        mine = float(own[0, place]) * scale
+        return Normal(None if np.isnan(mine) else mine, float(peers[0, place]) * scale, round(float(days[0])))
+
+    def threshold(
+        self, index: int, row: int, group: int, sums: NDArray[np.float64], nats: float
+    ) -> float | None:
+        """The value of the measure at ``index`` that would have scored ``nats``; ``None`` where no single number says."""
+        measure = self.measures[index]
+        rows, groups = np.array([row]), np.array([group])
+        if not isinstance(measure, Size):
+            return None
+        tails = np.full((1, len(self._sizes)), nats / NATS)
+        return float(self._size.quantile_many(rows, groups, tails)[0, self._sizes.index(index)])
+
+    def observed(self, index: int, sums: NDArray[np.float64], peaks: NDArray[np.float64]) -> float:
+        """The measure at ``index`` of one day, sums (``N_FEATURES``,) and peaks (``N_PEAKS``,), in its unit."""
+        measure = self.measures[index]
+        if isinstance(measure, Share):
+            return 100.0 * float(sums[measure.of]) / max(float(sums[measure.among]), 1.0)
+        if isinstance(measure, Surprise):
+            return float(_surprise(measure.of, sums[None])[0])
+        return float(_amount(measure.of, sums[None], peaks[None])[0])
+
+    def snapshot(self) -> dict[str, NDArray[Any]]:
+        """All models' arrays by name."""
+        return {
+            f"{name}.{key}": array
+            for name, model in (("volume", self._volume), ("size", self._size), ("share", self._share))
+            for key, array in model.snapshot().items()
+        }
+
+    def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """Go on from a snapshot."""
+        for name, model in (("volume", self._volume), ("size", self._size), ("share", self._share)):
+            prefix = f"{name}."
+            model.restore({k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)})
+
+    def _amounts(
+        self, indices: list[int], sums: NDArray[np.float64], peaks: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        return np.stack([_amount(self.measures[index].of, sums, peaks) for index in indices], axis=1)
+
+    def _parts(self, sums: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        shares = [measure for measure in self.measures if isinstance(measure, Share)]
+        parts = sums[:, [share.of for share in shares]]
+        return parts, np.maximum(sums[:, [share.among for share in shares]], parts)
+
+
+def _amount(of: Feature | Peak, sums: NDArray[np.float64], peaks: NDArray[np.float64]) -> NDArray[np.float64]:
+    return sums[:, of] if isinstance(of, Feature) else peaks[:, of]
+
+
+def _surprise(of: Feature, sums: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The measure of a sum of surprises, in nats, (n,).
+
+    Hours: the mean oddness of the day's events, in full from ``FULL_HOURS`` events on. Places: the sum. Pauses: how
+    far their spread (of log2) lies below a person's, whose working pauses vary by a factor of two and more.
+    """
+    if of is Feature.ODDNESS:
+        events = sums[:, Feature.EVENTS]
+        mean = sums[:, Feature.ODDNESS] / np.maximum(events, 1.0) / 100.0
+        return NATS * mean * np.minimum(events, FULL_HOURS) / FULL_HOURS
+    if of is Feature.NEWNESS:
+        return NATS * sums[:, Feature.NEWNESS] / 100.0
+    pauses = sums[:, Feature.PAUSES]
+    count = np.maximum(pauses, 1.0)
+    mean = sums[:, Feature.PAUSE_SUM] / count
+    variance = (sums[:, Feature.PAUSE_SQUARES] / count - mean * mean) / 256.0
+    return np.where(pauses >= STEADY_PAUSES, np.maximum(-np.log(np.maximum(variance, 1e-3)) + 2.0, 0.0), 0.0)

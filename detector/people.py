@@ -1,0 +1,167 @@
+"""Who has a row: actors by their ids, admitted up to a bound and evicted when they stay away."""
+
+from collections.abc import Mapping
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detector.calendar import Calendar
+from detector.roster import Person
+from streams import AccessEvent
+
+CROWD = 0
+"""The row that judges together everyone for whom there is no room."""
+CROWDED, ROOMY = 0.95, 0.75
+"""Eviction begins when this share of the rows is taken, and ends at that one."""
+STRANGERS_GROUP = "(none)"
+MAX_GROUPS = 256
+"""Peer groups by name; a role beyond them, as a producer that invents roles makes, joins those without a role."""
+
+
+class People:
+    """Rows of actors. Row 0 is the crowd: actors beyond ``max_actors``, judged together rather than not at all.
+
+    People on the roster keep their row. Others lose it, when rows become scarce, in the order of fewest active days,
+    then longest absence: a flood of invented ids evicts itself.
+
+    Args:
+        roster: people by actor id.
+        max_actors: rows in all.
+    """
+
+    def __init__(self, roster: Mapping[str, Person], max_actors: int) -> None:
+        self._roster = roster
+        self._max = max_actors
+        self._row_of: dict[str, int] = {}
+        self._group_of: dict[str, int] = {}
+        self._free: list[int] = []
+        self.ids: list[str] = [""]
+        self.persons: list[Person | None] = [None]
+        self.groups: NDArray[np.int64] = np.zeros(1, np.int64)
+        self.services: NDArray[np.bool_] = np.zeros(1, np.bool_)
+        self.active_days: NDArray[np.int32] = np.zeros(1, np.int32)
+        self.last_day: NDArray[np.int32] = np.zeros(1, np.int32)
+        self.crowded = 0
+        """Events that found no row of their own."""
+        self._group(STRANGERS_GROUP)
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @property
+    def group_names(self) -> list[str]:
+        """Peer groups by index."""
+        return list(self._group_of)
+
+    def row_of(self, event: AccessEvent) -> int:
+        """The row of the event's actor; a new one if there is room, else the crowd's."""
+        actor = event.actor.id
+        row = self._row_of.get(actor)
+        return self._admit(event) if row is None else row
+
+    def find(self, actor: str) -> int | None:
+        """The row of an actor id, if it has one."""
+        return self._row_of.get(actor)
+
+    def zones(self, rows: NDArray[np.int64]) -> list[ZoneInfo | None]:
+        """The own time zone of each row's person (n,), ``None`` where it is the organisation's."""
+        persons = self.persons
+        return [person.zone if (person := persons[row]) is not None else None for row in rows.tolist()]
+
+    def evict(self, keep: NDArray[np.bool_]) -> NDArray[np.int64]:
+        """Take rows back when they are scarce, except those to ``keep`` (rows,); returns the rows to be cleared."""
+        taken = len(self._row_of)
+        if taken < CROWDED * self._max:
+            return np.zeros(0, np.int64)
+        loose = np.array([person is None for person in self.persons], np.bool_) & ~keep
+        loose[CROWD] = False
+        loose[self._free] = False
+        rows = np.flatnonzero(loose)
+        order = np.lexsort((rows, self.last_day[rows], self.active_days[rows]))
+        evicted = rows[order[: max(taken - int(ROOMY * self._max), 0)]]
+        for row in evicted.tolist():
+            del self._row_of[self.ids[row]]
+            self.ids[row] = ""
+        self.groups[evicted] = 0
+        self.active_days[evicted] = 0
+        self._free = sorted(self._free + evicted.tolist(), reverse=True)
+        return evicted
+
+    def snapshot(self) -> dict[str, Any]:
+        """The ids, groups and activity, as JSON-able values and arrays."""
+        return {
+            "ids": list(self.ids),
+            "group_names": self.group_names,
+            "free": list(self._free),
+            "crowded": self.crowded,
+            "groups": self.groups[: len(self)].copy(),
+            "services": self.services[: len(self)].copy(),
+            "active_days": self.active_days[: len(self)].copy(),
+            "last_day": self.last_day[: len(self)].copy(),
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from a snapshot."""
+        self.ids = list(state["ids"])
+        self._free = list(state["free"])
+        free = set(self._free)
+        self._row_of = {actor: row for row, actor in enumerate(self.ids) if row != CROWD and row not in free}
+        self._group_of = {name: index for index, name in enumerate(state["group_names"])}
+        self.persons = [self._roster.get(actor) if actor else None for actor in self.ids]
+        self.crowded = int(state["crowded"])
+        for name in ("groups", "services", "active_days", "last_day"):
+            setattr(self, name, np.array(state[name]))
+
+    def _admit(self, event: AccessEvent) -> int:
+        actor = event.actor.id
+        if self._free:
+            row = self._free.pop()
+        elif len(self.ids) < self._max:
+            row = len(self.ids)
+            self.ids.append("")
+            self.persons.append(None)
+            self._reserve(row + 1)
+        else:
+            self.crowded += 1
+            return CROWD
+        person = self._roster.get(actor)
+        self._row_of[actor] = row
+        self.ids[row] = actor
+        self.persons[row] = person
+        role = (person.role if person is not None else "") or event.actor.role or event.actor.department
+        self.groups[row] = self._group(role or STRANGERS_GROUP)
+        self.services[row] = event.actor.type == "service"
+        self.last_day[row] = 0
+        return row
+
+    def _group(self, name: str) -> int:
+        if name not in self._group_of and len(self._group_of) >= MAX_GROUPS:
+            return 0
+        return self._group_of.setdefault(name, len(self._group_of))
+
+    def _reserve(self, rows: int) -> None:
+        if rows > len(self.groups):
+            size = min(max(rows, 2 * len(self.groups)), self._max)
+            for name in ("groups", "services", "active_days", "last_day"):
+                array = getattr(self, name)
+                grown = np.zeros(size, array.dtype)
+                grown[: len(array)] = array
+                setattr(self, name, grown)
+
+
+def off_hours(people: People, rows: NDArray[np.int64], bins: NDArray[np.int64], days: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Whether each event, (n,), lies outside its actor's hours: the shift if known, else 07:00 to 20:00 of working days."""
+    hours = bins % 24
+    outside = (bins >= 24) | (hours < 7) | (hours >= 20)
+    for index in np.flatnonzero([people.persons[row] is not None for row in rows.tolist()]).tolist():
+        person = people.persons[rows[index]]
+        if person is None or (person.shift is None and not person.leave):
+            continue
+        on_shift = person.on_shift(int(hours[index]))
+        if on_shift is not None:
+            outside[index] = not on_shift
+        if person.on_leave(Calendar.date_of(int(days[index]))):
+            outside[index] = True
+    return outside
