@@ -1,29 +1,30 @@
 """The alert budget: the level from which on an actor-day is told, learned so that people can read what is told."""
 
 from collections.abc import Mapping
-from math import log
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from detector.risk import HALF_RISK_LEVEL
+
 WINDOW_DAYS = 60
 """Accounting days whose levels the threshold is learned from."""
 KEPT_PER_DAY = 64
 """Highest levels kept of each day: more than any budget tells of one shard."""
-SLACK = 1.0
-"""Alerts ahead of the budget, or behind it, that leave the threshold alone."""
-STEP = 0.4
-"""Nats that the threshold moves for each alert beyond the slack: about a third fewer or more."""
-MOST_STEPS = 4.0
+SAVED = 1.0
+"""Alerts that quiet days save for later ones: a quiet month does not pay for a flood."""
+STEP = 1.0
+"""Nats that the threshold rises for each alert told ahead of the budget: about a fifth fewer."""
+MOST_STEPS = 6.0
 
 
 class Budget:
     """Learns the level that gives ``per_thousand`` alerts in 1,000 employee-days, and corrects itself by its spending.
 
-    The threshold is the level that would have opened that many episodes in the window. Since insiders, roll-outs and
-    quiet weeks make the future unlike the window, it rises when more was told than the budget allows, and falls when
-    less was.
+    The threshold is the level that would have opened that many episodes in the window. Since insiders and roll-outs
+    make the future unlike the window, it is corrected by a token bucket: it rises with each alert told ahead of the
+    budget, and sinks back, a little below, as employee-days pay for them.
 
     Args:
         per_thousand: alerts in 1,000 employee-days.
@@ -37,7 +38,8 @@ class Budget:
         self._top: NDArray[np.float64] = np.zeros((0, 3))  # day, row, level
         self._employee_days = 0
         self._told = 0
-        self._learned = -log(self._rate) if self._rate < 1 else 0.0
+        self._ahead = 0.0  # alerts told ahead of the budget, or behind it
+        self._learned = HALF_RISK_LEVEL
 
     @property
     def employee_days(self) -> int:
@@ -52,13 +54,12 @@ class Budget:
     @property
     def threshold(self) -> float:
         """The level in nats from which on an actor-day is told now."""
-        ahead = self._told - self._rate * self._employee_days
-        steps = max(ahead - SLACK, 0.0) + min(ahead + SLACK, 0.0)
-        return self._learned + STEP * min(max(steps, -MOST_STEPS), MOST_STEPS)
+        return self._learned + STEP * min(self._ahead, MOST_STEPS)
 
     def spend(self) -> None:
         """One alert was told."""
         self._told += 1
+        self._ahead += 1.0
 
     def close(
         self, day: int, rows: NDArray[np.int64], levels: NDArray[np.float64], settled: bool, telling: bool
@@ -77,18 +78,19 @@ class Budget:
         self._top = self._top[self._top[:, 0] > day - WINDOW_DAYS]
         if telling:
             self._employee_days += len(rows)
+            self._ahead = max(self._ahead - self._rate * len(rows), -SAVED)
         self._learn()
 
     def snapshot(self) -> dict[str, NDArray[Any]]:
         """All state as arrays by name."""
-        numbers = np.array([self._employee_days, self._told, self._learned], np.float64)
+        numbers = np.array([self._employee_days, self._told, self._ahead, self._learned], np.float64)
         return {"days": self._days.copy(), "top": self._top.copy(), "numbers": numbers}
 
     def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
         """Go on from a snapshot."""
         self._days, self._top = np.array(state["days"]), np.array(state["top"])
-        spent, told, self._learned = state["numbers"].tolist()
-        self._employee_days, self._told = int(spent), int(told)
+        days, told, self._ahead, self._learned = state["numbers"].tolist()
+        self._employee_days, self._told = int(days), int(told)
 
     def _learn(self) -> None:
         allowed = self._rate * float(self._days[:, 1].sum())

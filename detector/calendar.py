@@ -1,8 +1,8 @@
 """Whose clock it is and whether people work that day."""
 
 import csv
-from collections.abc import Iterable
-from datetime import date, timedelta
+from collections.abc import Iterable, Mapping
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -19,6 +19,8 @@ OFFSET_STEP_S = 900
 """Every zone of the IANA database changes its offset on a quarter of an hour."""
 BINS = 48
 """Hours of a working day (0 to 23) and of any other day (24 to 47)."""
+
+MAX_CACHED = 100_000
 
 _EPOCH = date(1970, 1, 1)
 _WORDS = {"working": True, "off": False}
@@ -51,17 +53,20 @@ class Calendar:
         """The accounting day (days since 1970, beginning at 04:00 local) of each time, UTC seconds, shape (n,)."""
         return (times + self._offsets_of(times, self._zone) - DAY_STARTS_S).astype(np.int64) // DAY_S
 
-    def bins(self, times: NDArray[np.float64], zones: list[ZoneInfo | None]) -> NDArray[np.int64]:
-        """The hour bin (0 to 47) of each time on the clock of each person's zone (``None``: the organisation's)."""
+    def bins(
+        self, times: NDArray[np.float64], zones: Mapping[int, ZoneInfo] | None = None
+    ) -> NDArray[np.int64]:
+        """The hour bin (0 to 47) of each time, (n,), on the clock of the organisation.
+
+        ``zones`` names, by index, the events whose actor has another clock.
+        """
         offsets = self._offsets_of(times, self._zone)
-        for index, zone in enumerate(zones):
-            if zone is not None:
-                offsets[index] = self._offset(zone, times[index])
-        local = times + offsets
-        days = local.astype(np.int64) // DAY_S
-        hours = (local.astype(np.int64) % DAY_S) // 3_600
-        free = np.fromiter((not self.is_working(int(day)) for day in days), np.bool_, len(days))
-        return hours + 24 * free
+        for index, zone in (zones or {}).items():
+            offsets[index] = self._offset(zone, int(times[index]) // OFFSET_STEP_S)
+        local = (times + offsets).astype(np.int64)
+        days, place = np.unique(local // DAY_S, return_inverse=True)
+        free = np.array([not self.is_working(day) for day in days.tolist()], np.bool_)
+        return (local % DAY_S) // 3_600 + 24 * free[place]
 
     def is_working(self, day: int) -> bool:
         """Whether people work on the date that many days after 1970-01-01."""
@@ -83,18 +88,13 @@ class Calendar:
         return _EPOCH + timedelta(days=day)
 
     def _offsets_of(self, times: NDArray[np.float64], zone: ZoneInfo) -> NDArray[np.float64]:
-        steps = times.astype(np.int64) // OFFSET_STEP_S
-        if len(steps) and steps.min() == steps.max():
-            return np.full(len(times), self._offset(zone, times[0]))
-        return np.fromiter((self._offset(zone, time) for time in times), np.float64, len(times))
+        steps, place = np.unique(times.astype(np.int64) // OFFSET_STEP_S, return_inverse=True)
+        return np.array([self._offset(zone, step) for step in steps.tolist()], np.float64)[place]
 
-    def _offset(self, zone: ZoneInfo, time: float) -> float:
-        from datetime import datetime
-
-        step = int(time) // OFFSET_STEP_S
+    def _offset(self, zone: ZoneInfo, step: int) -> float:
         offset = self._offsets.get((zone, step))
         if offset is None:
-            if len(self._offsets) > 100_000:
+            if len(self._offsets) > MAX_CACHED:
                 self._offsets.clear()
             moment = datetime.fromtimestamp(step * OFFSET_STEP_S, zone).utcoffset()
             offset = moment.total_seconds() if moment is not None else 0.0

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import log
 from typing import Any, Final
 
 import numpy as np
@@ -35,12 +34,12 @@ class Closed:
 class Gate:
     """Decides which closed days may be learned, so that a baseline follows its person and not the thief.
 
-    Closed to days more remarkable than ``gate_p``; open again to what persists for ``accept_days`` active days without
+    Closed to days of a level from ``gate_level`` on; open again to what persists for ``accept_days`` active days without
     being told, to young actors, and to whom an analyst has accepted.
     """
 
     def __init__(self, config: LearningConfig) -> None:
-        self._gate_level = -log(config.gate_p)
+        self._gate_level = config.gate_level
         self._accept_days = config.accept_days
         self.open = np.zeros((0, SLOTS), np.bool_)
         """Whether each row's day in each slot may be learned."""

@@ -1,14 +1,16 @@
 """Hop 3, gather: admitted events become numpy columns."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.features import N_FEATURES, N_KINDS, Feature, Kind
-from streams import AccessEvent, Admitted
+from detector.features import N_FEATURES, N_KINDS, UNEXPLAINED_ONLY, Feature, Kind
+from streams import AccessEvent, Admitted, Position
+from streams.event import ACTIONS, CHANNELS, OUTCOMES
 
 TAKES_OUT = frozenset({"export", "download", "print", "send", "share", "copy"})
 CARRIES_OFF = frozenset({"print", "send", "share", "copy"})
@@ -33,43 +35,45 @@ class Columns:
         rows: the actor's row in the profiles, (n,).
         late: arrived after the lateness bound, (n,).
         amounts: what each event adds, (n, ``N_FEATURES``); the features that need history are still 0.
+        unexplained: no purpose is stated, (n,).
         values: hashes of the places, 0 where there is none, (n, ``N_KINDS``) uint64.
         subject_events: the event of each subject, (m,).
         subjects: the subject tokens as numbers, (m,) uint64.
         serials: numbers of the first and last subject of each event, -1 where there is none, (n, 2).
         event_ids: (n,) list.
-        positions: (n,) list of the records' positions in words.
+        positions: (n,) list of the records' positions.
     """
 
     times: NDArray[np.float64]
     rows: NDArray[np.int64]
     late: NDArray[np.bool_]
     amounts: NDArray[np.float64]
+    unexplained: NDArray[np.bool_]
     values: NDArray[np.uint64]
     subject_events: NDArray[np.int64]
     subjects: NDArray[np.uint64]
     serials: NDArray[np.int64]
     event_ids: list[str]
-    positions: list[str]
+    positions: list[Position]
 
     def __len__(self) -> int:
         return len(self.times)
 
-    def piece(self, start: int, stop: int) -> "Columns":
-        """The events from ``start`` up to ``stop``."""
-        first, last = np.searchsorted(self.subject_events, [start, stop])
-        return Columns(
-            self.times[start:stop],
-            self.rows[start:stop],
-            self.late[start:stop],
-            self.amounts[start:stop],
-            self.values[start:stop],
-            self.subject_events[first:last] - start,
-            self.subjects[first:last],
-            self.serials[start:stop],
-            self.event_ids[start:stop],
-            self.positions[start:stop],
-        )
+
+class Hashes(dict[tuple[str, ...], int]):
+    """64-bit hashes of the places of one kind, bounded; the same in every process."""
+
+    def __init__(self, kind: Kind) -> None:
+        super().__init__()
+        self._person = bytes([kind])
+
+    def __missing__(self, names: tuple[str, ...]) -> int:
+        if len(self) >= MAX_CACHED:
+            self.clear()
+        text = "/".join(names).encode("utf-8", "surrogatepass")
+        digest = blake2b(text, digest_size=8, person=self._person).digest()
+        self[names] = known = int.from_bytes(digest, "little") or 1
+        return known
 
 
 class Gather:
@@ -81,103 +85,125 @@ class Gather:
 
     def __init__(self, row_of: Callable[[AccessEvent], int]) -> None:
         self._row_of = row_of
-        self._hashes: dict[tuple[int, str], int] = {}
+        self._hashes = [Hashes(kind) for kind in Kind]
 
     def columns(self, admitted: Sequence[Admitted]) -> Columns:
         """The columns of a batch, in its order."""
         n = len(admitted)
-        amounts = np.zeros((n, N_FEATURES))
-        values = np.zeros((n, N_KINDS), np.uint64)
-        times = np.empty(n)
-        rows = np.empty(n, np.int64)
-        late = np.zeros(n, np.bool_)
+        row_of, places = self._row_of, self._places
+        facts: list[tuple[float, ...]] = []
+        rows: list[int] = []
+        values: list[tuple[int, ...]] = []
         serials = np.full((n, 2), -1, np.int64)
         subject_events: list[int] = []
         subjects: list[int] = []
         for index, item in enumerate(admitted):
             event = item.event
-            times[index] = event.time.timestamp()
-            rows[index] = self._row_of(event)
-            late[index] = item.late
-            amounts[index] = _amounts(event)
-            values[index] = self._places(event)
+            rows.append(row_of(event))
+            facts.append(_facts(event))
+            values.append(places(event))
             if event.subjects:
                 kept = event.subjects[:MAX_HASHED_SUBJECTS]
                 subject_events += [index] * len(kept)
                 subjects += [int(token, 16) for token in kept]
                 serials[index] = event.serials[0], event.serials[-1]
+        table = np.array(facts, np.float64).reshape(n, N_FACTS)
         return Columns(
-            times,
-            rows,
-            late,
-            np.minimum(amounts, MAX_AMOUNT),
-            values,
+            table[:, 0].copy(),
+            np.array(rows, np.int64),
+            np.array([item.late for item in admitted], np.bool_),
+            np.minimum(_amounts(table), MAX_AMOUNT),
+            table[:, 8] > 0,
+            np.array(values, np.uint64).reshape(n, N_KINDS),
             np.array(subject_events, np.int64),
             np.array(subjects, np.uint64),
             serials,
             [item.event.event_id for item in admitted],
-            [str(item.record.position) for item in admitted],
+            [item.record.position for item in admitted],
         )
 
-    def _places(self, event: AccessEvent) -> list[int]:
-        places = [0] * N_KINDS
-        system, hashed = event.resource.system, self._hash
-        src = event.src
-        if src is not None:
-            if src.host is not None:
-                places[Kind.HOST] = hashed(Kind.HOST, src.host)
-            if src.ip is not None:
-                places[Kind.ADDRESS] = hashed(Kind.ADDRESS, src.ip)
-            if src.channel is not None:
-                places[Kind.CHANNEL] = hashed(Kind.CHANNEL, src.channel)
-            if src.user_agent is not None:
-                places[Kind.AGENT] = hashed(Kind.AGENT, src.user_agent)
-        places[Kind.ACTION] = hashed(Kind.ACTION, f"{system}/{event.action}")
-        if event.resource.type is not None:
-            places[Kind.RESOURCE] = hashed(Kind.RESOURCE, f"{system}/{event.resource.type}")
-        return places
-
-    def _hash(self, kind: int, text: str) -> int:
-        key = (kind, text)
-        known = self._hashes.get(key)
-        if known is None:
-            if len(self._hashes) >= MAX_CACHED:
-                self._hashes.clear()
-            digest = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8, person=bytes([kind]))
-            known = int.from_bytes(digest.digest(), "little") or 1
-            self._hashes[key] = known
-        return known
+    def _places(self, event: AccessEvent) -> tuple[int, ...]:
+        hosts, addresses, actions, resources, channels, agents = self._hashes
+        resource, src = event.resource, event.src
+        system = resource.system
+        action = actions[system, event.action]
+        kind = resources[system, resource.type] if resource.type is not None else 0
+        if src is None:
+            return 0, 0, action, kind, 0, 0
+        return (
+            hosts[(src.host,)] if src.host is not None else 0,
+            addresses[(src.ip,)] if src.ip is not None else 0,
+            action,
+            kind,
+            channels[(src.channel,)] if src.channel is not None else 0,
+            agents[(src.user_agent,)] if src.user_agent is not None else 0,
+        )
 
 
-def _amounts(event: AccessEvent) -> list[float]:
-    amounts = [0.0] * N_FEATURES
-    amounts[Feature.EVENTS] = 1.0
-    action, succeeded = event.action, event.outcome == "success"
-    channel = event.src.channel if event.src is not None else None
-    if event.subjects:
-        amounts[Feature.TOUCHES] = 1.0
-        amounts[Feature.UNEXPLAINED] = float(not event.purpose)
-    if event.masked is not None:
-        amounts[Feature.MASKABLE] = 1.0
-        amounts[Feature.UNMASKED] = float(succeeded and not event.masked)
-    if succeeded:
-        disclosed = _disclosed(event)
-        amounts[Feature.RECORDS] = disclosed
-        if event.records is not None and event.records.bytes:
-            amounts[Feature.KILOBYTES] = float(event.records.bytes // 1_000)
-        if action in TAKES_OUT:
-            amounts[Feature.EXPORTS] = 1.0
-            amounts[Feature.EXPORTED] = disclosed
-            amounts[Feature.REMOVALS] = float(channel in REMOVABLE or action in CARRIES_OFF)
-    amounts[Feature.CHANGES] = float(action in CHANGING)
-    amounts[Feature.SEARCHES] = float(action == "search")
-    amounts[Feature.REFUSED] = float(event.outcome in REFUSED)
-    amounts[Feature.DIRECT] = float(channel in DIRECT)
-    amounts[Feature.SENSITIVE] = float(event.data is not None and event.data.class_ in SENSITIVE)
+N_FACTS = 10
+
+
+def _facts(event: AccessEvent) -> tuple[float, ...]:
+    """What is needed of an event to fill in its amounts; codes are places in the tables below."""
+    records, src, data, masked = event.records, event.src, event.data, event.masked
+    count = records.count if records is not None else None
+    touched = len(event.subjects)
+    return (
+        event.time.timestamp(),
+        ACTION_CODE[event.action],
+        OUTCOME_CODE[event.outcome],
+        CHANNEL_CODE[src.channel] if src is not None else 0,
+        touched,
+        touched if count is None else count,
+        (records.bytes or 0) if records is not None else 0,
+        -1 if masked is None else masked,
+        not event.purpose,
+        data is not None and data.class_ in SENSITIVE,
+    )
+
+
+def _amounts(facts: NDArray[np.float64]) -> NDArray[np.float64]:
+    """What each event adds by itself, (n, ``N_FEATURES``)."""
+    codes = facts.astype(np.int64)
+    action, outcome, channel = codes[:, 1], codes[:, 2], codes[:, 3]
+    touches, disclosed, kilobytes = facts[:, 4] > 0, facts[:, 5], facts[:, 6] // 1_000
+    succeeded = outcome == OUTCOME_CODE["success"]
+    takes_out = _IS_TAKEN_OUT[action] & succeeded
+    unexplained = facts[:, 8] > 0
+    amounts = np.zeros((len(facts), N_FEATURES))
+    amounts[:, Feature.EVENTS] = 1.0
+    amounts[:, Feature.DISCLOSED] = amounts[:, Feature.RECORDS] = disclosed * succeeded
+    amounts[:, Feature.EXPORTED] = disclosed * takes_out
+    amounts[:, Feature.EXPORTS] = takes_out
+    amounts[:, Feature.TOUCHES] = touches
+    amounts[:, Feature.UNEXPLAINED] = touches & unexplained
+    amounts[:, Feature.MASKABLE] = facts[:, 7] >= 0
+    amounts[:, Feature.UNMASKED] = (facts[:, 7] == 0) & succeeded
+    amounts[:, Feature.CHANGES] = _IS_CHANGING[action]
+    amounts[:, Feature.SEARCHES] = action == ACTION_CODE["search"]
+    amounts[:, Feature.REFUSED] = _IS_REFUSED[outcome]
+    amounts[:, Feature.REMOVALS] = takes_out & (_IS_REMOVABLE[channel] | _IS_CARRIED_OFF[action])
+    amounts[:, Feature.DIRECT] = _IS_DIRECT[channel]
+    amounts[:, Feature.SENSITIVE] = facts[:, 9]
+    amounts[:, Feature.KILOBYTES] = kilobytes * succeeded
+    amounts[:, Feature.UNEXPLAINED_EVENTS] = unexplained
+    amounts[:, Feature.UNEXPLAINED_EXPORTED] = amounts[:, Feature.EXPORTED]
+    amounts[np.ix_(~unexplained, UNEXPLAINED_ONLY)] = 0.0
     return amounts
 
 
-def _disclosed(event: AccessEvent) -> float:
-    if event.records is not None and event.records.count is not None:
-        return float(event.records.count)
-    return float(len(event.subjects))
+ACTION_CODE: dict[str, int] = {name: code for code, name in enumerate(ACTIONS)}
+OUTCOME_CODE: dict[str, int] = {name: code for code, name in enumerate(OUTCOMES)}
+CHANNEL_CODE: dict[str | None, int] = {None: 0} | {name: code for code, name in enumerate(CHANNELS, start=1)}
+
+
+def _members(codes: Mapping[Any, int], names: frozenset[str]) -> NDArray[np.bool_]:
+    return np.array([name in names for name in codes], np.bool_)
+
+
+_IS_TAKEN_OUT = _members(ACTION_CODE, TAKES_OUT)
+_IS_CARRIED_OFF = _members(ACTION_CODE, CARRIES_OFF)
+_IS_CHANGING = _members(ACTION_CODE, CHANGING)
+_IS_REFUSED = _members(OUTCOME_CODE, REFUSED)
+_IS_REMOVABLE = _members(CHANNEL_CODE, REMOVABLE)
+_IS_DIRECT = _members(CHANNEL_CODE, DIRECT)

@@ -69,8 +69,7 @@ class LearningConfig(_Section):
     """How fast a baseline follows, and what it refuses to follow."""
 
     half_life_days: Annotated[float, Field(ge=2)] = 30.0
-    delay_days: Annotated[int, Field(ge=0, le=2)] = 1
-    gate_p: Annotated[float, Field(gt=0, lt=1)] = 0.01
+    gate_level: Annotated[float, Field(gt=0)] = 14.0
     accept_days: Annotated[int, Field(ge=2)] = 15
 
 

@@ -87,7 +87,7 @@ class Daybook:
         before = by_row.previous(columns.times, self._last_times[by_row.keys])
         gaps = columns.times - before
         follows = (before > 0) & (gaps >= 0) & (gaps < PAUSE_S)
-        amounts[:, Feature.BURSTS] = follows & (gaps < BURST_S)
+        amounts[:, Feature.BURSTS] = follows & (gaps < BURST_S) & columns.unexplained
         amounts[:, Feature.PAUSES] = follows
         pause = np.where(follows, np.round(16.0 * np.log2(np.clip(gaps, 0.5, PAUSE_S))), 0.0)
         amounts[:, Feature.PAUSE_SUM] = pause + 16.0 * follows
@@ -99,7 +99,7 @@ class Daybook:
             serials = columns.serials[numbered]
             last = by_row.previous(serials[:, 1], self._last_serials[by_row.keys])
             step = np.abs(serials[:, 0] - last)
-            amounts[numbered, Feature.STEPS] = (last > 0) & (step >= 1) & (step <= STEP)
+            amounts[numbered, Feature.STEPS] = (last > 0) & (step >= 1) & (step <= STEP) & columns.unexplained[numbered]
             self._last_serials[by_row.keys] = serials[by_row.last, 1]
 
     def add(
@@ -159,8 +159,8 @@ class Daybook:
 
     def _window_sums(self, columns: Columns, moments: NDArray[np.float64]) -> NDArray[np.float64]:
         """Sums of the clock hour and of the ten minutes that each event lies in, itself included, (n, 3)."""
-        hour = self._window(columns, moments, HOUR_S, 0, [Feature.EXPORTED, Feature.TOUCHES])
-        ten = self._window(columns, moments, TEN_MINUTES_S, 1, [Feature.EVENTS])
+        hour = self._window(columns, moments, HOUR_S, 0, [Feature.UNEXPLAINED_EXPORTED, Feature.UNEXPLAINED])
+        ten = self._window(columns, moments, TEN_MINUTES_S, 1, [Feature.UNEXPLAINED_EVENTS])
         return np.concatenate([hour, ten], axis=1)
 
     def _window(

@@ -17,7 +17,7 @@ from detector.detections import DETECTIONS
 from detector.errors import CheckpointError
 from detector.features import Feature
 from detector.measures import Baselines
-from detector.people import CROWD, People, off_hours
+from detector.people import CROWD, People
 from detector.places import Places
 from detector.recent import Recent
 from detector.risk import Risk
@@ -34,8 +34,6 @@ TOUCH_FILTER_LOG2: Final = 24
 """Three filters of 2 MiB hold who touched whom: 2.9 million pairs a generation."""
 UNSETTLED_DAYS: Final = 4
 """First active days of a shard: their scores say more about the lack of a past than about anyone."""
-SETTLED_DAYS: Final = 7
-"""Active days after which measures are calibrated well enough to accumulate and fuse them."""
 NEVER: Final = -(2**31) + 1
 LEAST_HOUR_P: Final = 1e-4
 
@@ -221,7 +219,7 @@ class Engine:
         amounts, rows = columns.amounts, columns.rows
         self.daybook.pace(columns)
         bins = self.context.calendar.bins(columns.times, self.people.zones(rows))
-        amounts[:, Feature.OFF_HOURS] = off_hours(self.people, rows, bins, days)
+        amounts[:, Feature.OFF_HOURS] = self.people.off_hours(rows, bins, days)
         p = self.hours.score_many(rows, groups, bins)
         amounts[:, Feature.ODDNESS] = np.round(-100.0 * np.log10(np.maximum(p, LEAST_HOUR_P)))
         amounts[:, Feature.NEWNESS] = self.places.score(rows, groups, days, columns.values, self.active)
@@ -229,7 +227,7 @@ class Engine:
             touching, first = np.unique(columns.subject_events, return_index=True)
             # Odd multiples spread rows over 64 bits, so that a pair of actor and customer has a key of its own.
             keys = columns.subjects[first] ^ (rows[touching].astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15))
-            amounts[touching, Feature.FIRST_TOUCHES] = ~self.touched.score_many(keys)
+            amounts[touching, Feature.FIRST_TOUCHES] = ~self.touched.score_many(keys) & columns.unexplained[touching]
             self.touched.add_many(keys)
             planted = columns.subject_events[np.isin(columns.subjects, self.context.honey)]
             amounts[planted, Feature.HONEY] = ~self.people.services[rows[planted]]
@@ -252,8 +250,9 @@ class Engine:
             scores = self.scores[rows, day % OPEN_DAYS].astype(np.float64)
             judged = self.risk.score_many(rows, scores)
             open_ = self.teller.open_many(rows, day)
-            settled = self.active_days >= SETTLED_DAYS
-            self.risk.learn_many(rows, scores, judged, ~open_ & (self.active_days >= UNSETTLED_DAYS), settled)
+            settled = self.active_days >= UNSETTLED_DAYS
+            if settled:
+                self.risk.learn_many(rows, scores, judged, ~open_)
             people = ~self.people.services[rows]
             self.budget.close(day, rows[people], judged.level[people], settled, self.ready)
             self.people.active_days[rows] += 1

@@ -15,6 +15,8 @@ from models.log_normal import LogNormal
 
 NATS = log(10.0)
 MOST_NATS = 300.0
+MOST_TRIALS = 60.0
+"""Acts of one day depend on each other, so that more of them than this say no more about a share."""
 STEADY_PAUSES = 15
 """Pauses between events needed before their regularity says anything."""
 FULL_HOURS = 20.0
@@ -196,9 +198,12 @@ class Baselines:
         return np.stack([_amount(self.measures[index].of, sums, peaks) for index in indices], axis=1)
 
     def _parts(self, sums: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Successes and trials of the shares, (n, F) each, scaled down to at most ``MOST_TRIALS`` trials."""
         shares = [measure for measure in self.measures if isinstance(measure, Share)]
         parts = sums[:, [share.of for share in shares]]
-        return parts, np.maximum(sums[:, [share.among for share in shares]], parts)
+        wholes = np.maximum(sums[:, [share.among for share in shares]], parts)
+        scale = np.minimum(MOST_TRIALS / np.maximum(wholes, 1.0), 1.0)
+        return np.round(parts * scale), np.round(wholes * scale)
 
 
 def _amount(of: Feature | Peak, sums: NDArray[np.float64], peaks: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -16,6 +16,8 @@ CROWD = 0
 CROWDED, ROOMY = 0.95, 0.75
 """Eviction begins when this share of the rows is taken, and ends at that one."""
 STRANGERS_GROUP = "(none)"
+DAY_BEGINS, DAY_ENDS = 7, 20
+"""Hours between which working people are expected whose shift is not known."""
 MAX_GROUPS = 256
 """Peer groups by name; a role beyond them, as a producer that invents roles makes, joins those without a role."""
 
@@ -43,6 +45,8 @@ class People:
         self.services: NDArray[np.bool_] = np.zeros(1, np.bool_)
         self.active_days: NDArray[np.int32] = np.zeros(1, np.int32)
         self.last_day: NDArray[np.int32] = np.zeros(1, np.int32)
+        self._zoned = any(person.zone is not None for person in roster.values())
+        self._scheduled = {actor for actor, person in roster.items() if person.shift is not None or person.leave}
         self.crowded = 0
         """Events that found no row of their own."""
         self._group(STRANGERS_GROUP)
@@ -65,10 +69,12 @@ class People:
         """The row of an actor id, if it has one."""
         return self._row_of.get(actor)
 
-    def zones(self, rows: NDArray[np.int64]) -> list[ZoneInfo | None]:
-        """The own time zone of each row's person (n,), ``None`` where it is the organisation's."""
-        persons = self.persons
-        return [person.zone if (person := persons[row]) is not None else None for row in rows.tolist()]
+    def zones(self, rows: NDArray[np.int64]) -> dict[int, ZoneInfo]:
+        """The own time zone, by index into rows (n,), of those whose zone is not the organisation's."""
+        if not self._zoned:
+            return {}
+        persons = [self.persons[row] for row in rows.tolist()]
+        return {i: person.zone for i, person in enumerate(persons) if person is not None and person.zone is not None}
 
     def evict(self, keep: NDArray[np.bool_]) -> NDArray[np.int64]:
         """Take rows back when they are scarce, except those to ``keep`` (rows,); returns the rows to be cleared."""
@@ -150,18 +156,24 @@ class People:
                 grown[: len(array)] = array
                 setattr(self, name, grown)
 
+    def off_hours(
+        self, rows: NDArray[np.int64], bins: NDArray[np.int64], days: NDArray[np.int64]
+    ) -> NDArray[np.bool_]:
+        """Whether each event, (n,), lies outside its actor's hours.
 
-def off_hours(people: People, rows: NDArray[np.int64], bins: NDArray[np.int64], days: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Whether each event, (n,), lies outside its actor's hours: the shift if known, else 07:00 to 20:00 of working days."""
-    hours = bins % 24
-    outside = (bins >= 24) | (hours < 7) | (hours >= 20)
-    for index in np.flatnonzero([people.persons[row] is not None for row in rows.tolist()]).tolist():
-        person = people.persons[rows[index]]
-        if person is None or (person.shift is None and not person.leave):
-            continue
-        on_shift = person.on_shift(int(hours[index]))
-        if on_shift is not None:
-            outside[index] = not on_shift
-        if person.on_leave(Calendar.date_of(int(days[index]))):
-            outside[index] = True
-    return outside
+        The hours are the shift if one is known, else 07:00 to 20:00 of working days; nobody has any on leave.
+        """
+        hours = bins % 24
+        outside = (bins >= 24) | (hours < DAY_BEGINS) | (hours >= DAY_ENDS)
+        if not self._scheduled:
+            return outside
+        for index, row in enumerate(rows.tolist()):
+            person = self.persons[row]
+            if person is None or person.id not in self._scheduled:
+                continue
+            on_shift = person.on_shift(int(hours[index]))
+            if on_shift is not None:
+                outside[index] = not on_shift
+            if person.on_leave(Calendar.date_of(int(days[index]))):
+                outside[index] = True
+        return outside

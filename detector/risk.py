@@ -1,14 +1,13 @@
-"""Hop 6, judge: from the scores of measures to one calibrated risk of an actor's day.
+"""Hop 6, judge: from the scores of measures to the risk of an actor's day.
 
 Each measure's score is calibrated on actor-days (events of one session depend on each other, so a model's own p-value
-is no probability), freed of what is habitual for the actor, and accumulated over days. Two pictures are fused, of today
-and of the accumulated days, each by the strongest and the few next strongest measures; the fused score is calibrated
-once more, so that its p-value says how many actor-days in a thousand look at least as odd.
+is no probability), freed of what is habitual for the actor, and accumulated with decay, so that a drip of mild days
+counts as one loud day does. The accumulated sums are calibrated as well, and fused by the strongest and the next few;
+a joint model adds how unusual their combination is.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import exp, log
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 from detector.segments import to_grid
 from models.calibration import TailCalibrator
 from models.cusum import Cusum
+from models.loda import Loda
 
 STRONGEST, NEXT_WEIGHT = 5, 0.5
 """The fused score: the strongest measure in full, the four next at half. Of weights 0.25 to 1 and 3 to 7 measures, the
@@ -31,8 +31,10 @@ HABIT_PRIOR_DAYS = 5.0
 MOST_HABIT = 14.0
 CALIBRATION_HALF_LIFE = 4_000
 """Actor-days after which a calibration forgets half: a quarter for 160 people, and 8,000 are enough for the tail."""
-HALF_RISK_P = 0.005
-"""The p-value of an actor-day whose risk is 50: five in a thousand."""
+JOINT_SEED = 1
+"""Of the random projections of the joint picture; any other would do, but a replay needs the same."""
+HALF_RISK_LEVEL = 22.0
+"""The level whose risk is 50: about five actor-days in a thousand reach it on simulated insurers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,16 +45,14 @@ class Judgement:
         today: each measure, calibrated and freed of habit, (n, C).
         accumulated: each measure's accumulated sum, calibrated, (n, C).
         sums: the accumulated sums themselves, (n, C).
-        fused: the fused pictures of today and of the accumulated days, before calibration, (n, 2).
-        total: the two together, before calibration, (n,).
-        level: calibrated, (n,): 5.3 is five actor-days in a thousand.
+        joint: the combination of the accumulated measures, calibrated, (n,).
+        level: the accumulated measures fused, and the joint picture, (n,).
     """
 
     today: NDArray[np.float64]
     accumulated: NDArray[np.float64]
     sums: NDArray[np.float64]
-    fused: NDArray[np.float64]
-    total: NDArray[np.float64]
+    joint: NDArray[np.float64]
     level: NDArray[np.float64]
 
 
@@ -62,16 +62,11 @@ class Risk:
     def __init__(self, measures: int) -> None:
         self._measure = TailCalibrator(measures, half_life=CALIBRATION_HALF_LIFE)
         self._accumulated = TailCalibrator(measures, half_life=CALIBRATION_HALF_LIFE)
-        self._fused = TailCalibrator(2, half_life=CALIBRATION_HALF_LIFE)
-        self._total = TailCalibrator(1, half_life=CALIBRATION_HALF_LIFE)
+        self._loda = Loda([str(measure) for measure in range(measures)], half_life=CALIBRATION_HALF_LIFE, seed=JOINT_SEED)
+        self._joint = TailCalibrator(1, half_life=CALIBRATION_HALF_LIFE)
         self._cusum = Cusum(measures, ALLOWANCE, CUSUM_HALF_LIFE_DAYS)
         self._habits = np.zeros((0, measures), np.float32)
         self._habit_days = np.zeros(0, np.float32)
-
-    @property
-    def days(self) -> float:
-        """Decayed number of actor-days that the calibration rests on."""
-        return float(self._total.n[0])
 
     def grow(self, rows: int) -> None:
         """Make room for rows in all."""
@@ -97,30 +92,23 @@ class Risk:
         today = to_grid(np.maximum(raw - habit, 0.0))
         sums = self._cusum.score_many(rows, np.minimum(today, MOST_A_DAY))
         accumulated = to_grid(-np.log(self._accumulated.score_many(sums)))
-        fused = np.stack([_fuse(today), _fuse(accumulated)], axis=1)
-        total = (-np.log(self._fused.score_many(fused))).max(axis=1)
-        level = -np.log(self._total.score_many(total[:, None]))[:, 0]
-        return Judgement(today, accumulated, sums, fused, total, to_grid(level))
+        joint = to_grid(-np.log(self._joint.score_many(self._loda.score_many(accumulated)[:, None]))[:, 0])
+        return Judgement(today, accumulated, sums, joint, _fuse(accumulated) + joint)
 
     def learn_many(
-        self, rows: NDArray[np.int64], scores: NDArray[np.float64], judged: Judgement, kept: NDArray[np.bool_], settled: bool
+        self, rows: NDArray[np.int64], scores: NDArray[np.float64], judged: Judgement, kept: NDArray[np.bool_]
     ) -> None:
-        """Close actor-days: calibrations and habits take in those that are ``kept`` (n,).
-
-        Only once the measures are ``settled`` do sums and fused scores mean anything; until then they are left alone.
-        """
+        """Close actor-days: the sums take in all, calibrations and habits those that are ``kept`` (n,)."""
         mine = rows[kept]
         raw = -np.log(self._measure.score_many(scores[kept]))
         self._measure.learn_many(scores[kept])
-        if not settled:
-            return
         self._cusum.learn_many(rows, np.minimum(judged.today, MOST_A_DAY))
         decay = 2.0 ** (-1.0 / HABIT_HALF_LIFE_DAYS)
         self._habits[mine] = self._habits[mine] * decay + np.minimum(raw, MOST_HABIT)
         self._habit_days[mine] = self._habit_days[mine] * decay + 1.0
         self._accumulated.learn_many(judged.sums[kept])
-        self._fused.learn_many(judged.fused[kept])
-        self._total.learn_many(judged.total[kept][:, None])
+        self._joint.learn_many(self._loda.score_many(judged.accumulated[kept])[:, None])
+        self._loda.learn_many(judged.accumulated[kept])
 
     def snapshot(self) -> dict[str, NDArray[Any]]:
         """All state as arrays by name."""
@@ -136,23 +124,23 @@ class Risk:
             prefix = f"{name}."
             part.restore({k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)})
 
-    def _parts(self) -> dict[str, TailCalibrator | Cusum]:
+    def _parts(self) -> dict[str, TailCalibrator | Cusum | Loda]:
         return {
             "measure": self._measure,
             "accumulated": self._accumulated,
-            "fused": self._fused,
-            "total": self._total,
+            "joint": self._joint,
+            "loda": self._loda,
             "cusum": self._cusum,
         }
 
 
 def risk_of(level: float) -> float:
-    """The risk from 0 to 100 of a level in nats: 50 where five actor-days in a thousand are as odd, 100 never.
+    """The risk from 0 to 100 of a level in nats: 50 at ``HALF_RISK_LEVEL``, 75 at twice that, 100 never.
 
-    >>> round(risk_of(5.298)), round(risk_of(10.6)), risk_of(0.0)
-    (50, 75, 0.0)
+    >>> risk_of(22.0), risk_of(44.0), risk_of(0.0)
+    (50.0, 75.0, 0.0)
     """
-    return 100.0 * (1.0 - exp(level * log(2.0) / log(HALF_RISK_P)))
+    return 100.0 * (1.0 - 2.0 ** (-level / HALF_RISK_LEVEL))
 
 
 def decayed(level: float, days: float, half_life_days: float) -> float:

@@ -21,11 +21,13 @@ from detector.risk import Judgement, decayed, risk_of
 if TYPE_CHECKING:
     from detector.engine import Engine
 
-RISE_NATS: Final = 1.0
+RISE_NATS: Final = 3.0
 """A told day is told again when its level has risen by this much."""
 WORTH_NATS: Final = 4.0
 """A detection is named when its own p-value is below e^-4, two in a hundred; the strongest always is."""
 CERTAIN_RISK: Final = 95.0
+JOINT: Final = "odd_session"
+"""The detection that the joint picture belongs to."""
 MODEL_VERSION: Final = "online/1"
 DAYS_AGO: Final = -(10.0**12)
 
@@ -175,7 +177,11 @@ class Teller:
         nats = np.maximum(judged.today[index], judged.accumulated[index])
         best = np.zeros(len(self._names))
         np.maximum.at(best, self._owners, nats)
-        return np.maximum(best - self._corrections, 0.0)
+        strengths: NDArray[np.float64] = np.maximum(best - self._corrections, 0.0)
+        if JOINT in self._names:
+            place = self._names.index(JOINT)
+            strengths[place] = max(strengths[place], judged.joint[index])
+        return strengths
 
     def _finding(
         self,
@@ -193,6 +199,8 @@ class Teller:
         detection = engine.detections[self._names[place]]
         mine = np.flatnonzero(self._owners == place)
         nats = np.maximum(judged.today[index, mine], judged.accumulated[index, mine])
+        if detection.name == JOINT and judged.joint[index] >= nats.max() - self._corrections[place]:
+            return self._joint_finding(detection, index, columns, moments, days, judged, first)
         column = int(mine[nats.argmax()])
         measure = engine.baselines.measures[column]
         row, day = int(columns.rows[index]), int(days[index])
@@ -219,6 +227,39 @@ class Teller:
             model_version=MODEL_VERSION,
         )
 
+    def _joint_finding(
+        self,
+        detection: Detection,
+        index: int,
+        columns: Columns,
+        moments: NDArray[np.float64],
+        days: NDArray[np.int64],
+        judged: Judgement,
+        first: int,
+    ) -> Finding:
+        engine, row, day = self._engine, int(columns.rows[index]), int(days[index])
+        nats = float(judged.joint[index])
+        order = np.argsort(-judged.accumulated[index], kind="stable")[:3]
+        names = ", ".join(engine.baselines.measures[column].unit for column in order.tolist())
+        ids, count = engine.recent.contributors(row, day, Feature.EVENTS, first + index)
+        return Finding(
+            detection=detection.name,
+            time=_moment(moments[index]),
+            p_value=exp(-nats),
+            observed=nats,
+            expected=1.0,
+            peer_expected=1.0,
+            unit="nats of surprise about the combination of measures",
+            event_ids=ids,
+            event_count=count,
+            technique=detection.technique,
+            sentence=f"{detection.lead}; most unusual together: {names}.",
+            sample_size=int(engine.people.active_days[row]),
+            peer_sample_size=engine.active,
+            threshold=WORTH_NATS,
+            model_version=MODEL_VERSION,
+        )
+
     def _told(
         self,
         index: int,
@@ -229,7 +270,7 @@ class Teller:
         moments: NDArray[np.float64],
     ) -> Told:
         actor = self._engine.people.ids[row]
-        return Told(index, actor, findings, risk, _moment(moments[index]), columns.positions[index])
+        return Told(index, actor, findings, risk, _moment(moments[index]), str(columns.positions[index]))
 
 
 def contributing(measure: Measure) -> Feature:
