@@ -54,9 +54,7 @@ class CondenserConfig(msgspec.Struct, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         if not 0.0 < self.episode_s <= MAX_EPISODE_S:
-            raise ContractError(
-                f"condenser: episode_s is {self.episode_s}; give up to {MAX_EPISODE_S:.0f} seconds"
-            )
+            raise ContractError(f"condenser: episode_s is {self.episode_s}; give up to {MAX_EPISODE_S:.0f} seconds")
         if self.max_open < 1:
             raise ContractError(f"condenser: max_open is {self.max_open}; give at least 1")
         try:
@@ -146,9 +144,7 @@ class Condenser:
         try:
             alerts = msgspec.convert(snapshot.get("open"), list[Alert])
         except msgspec.ValidationError as error:
-            raise SnapshotError(
-                f"condenser: not a snapshot ({error}); restore the previous generation"
-            ) from error
+            raise SnapshotError(f"condenser: not a snapshot ({error}); restore the previous generation") from error
         self._open = {alert.actor: alert for alert in alerts}
 
     def _join(self, former: Alert, findings: Sequence[Finding], risk: float, time: datetime) -> Decision:

@@ -43,9 +43,7 @@ def write_alerts(path: Path, alerts: Iterable[Alert]) -> None:
         temporary.replace(path)
         _sync_folder(path.parent)
     except OSError as error:
-        raise LinesError(
-            f"{path}: cannot write alerts ({error.strerror}); check the folder and its space"
-        ) from error
+        raise LinesError(f"{path}: cannot write alerts ({error.strerror}); check the folder and its space") from error
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)

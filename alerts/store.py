@@ -37,9 +37,7 @@ class Store:
             parsed = sa.make_url(url)
         except (ArgumentError, ValueError):
             # Neither the URL nor the error that quotes it is repeated: a password may be in it.
-            raise StoreError(
-                "the store's database URL is none; write one such as sqlite:///alerts.db"
-            ) from None
+            raise StoreError("the store's database URL is none; write one such as sqlite:///alerts.db") from None
         self._sqlite = parsed.get_backend_name() == "sqlite"
         self._place = parsed.database if self._sqlite and parsed.database else parsed.render_as_string()
         self._engine = self._engine_at(parsed)
@@ -91,9 +89,7 @@ class Store:
         """The shard's last committed checkpoint, or None when it has none."""
         row = tables.checkpoints
         with self._transaction():
-            found = (
-                self._connection.execute(sa.select(row).where(row.c.shard == shard)).mappings().one_or_none()
-            )
+            found = self._connection.execute(sa.select(row).where(row.c.shard == shard)).mappings().one_or_none()
         if found is None or found["position"] is None:
             return None
         try:
@@ -138,9 +134,7 @@ class Store:
         with self._transaction():
             found = self._connection.execute(query).all() if alert_id else []
         if not found:
-            raise UnknownAlertError(
-                f"{self._place}: no alert begins with {alert_id!r}; list the alerts for their ids"
-            )
+            raise UnknownAlertError(f"{self._place}: no alert begins with {alert_id!r}; list the alerts for their ids")
         if len(found) > 1:
             some = ", ".join(found_id for found_id, _ in found[:2])
             raise AmbiguousAlertError(
@@ -188,9 +182,7 @@ class Store:
 
     def _epoch(self, shard: str) -> int | None:
         row = tables.checkpoints
-        return self._connection.execute(
-            sa.select(row.c.epoch).where(row.c.shard == shard).with_for_update()
-        ).scalar()
+        return self._connection.execute(sa.select(row.c.epoch).where(row.c.shard == shard).with_for_update()).scalar()
 
     def _upsert(self, alert: Alert) -> None:
         row = tables.alerts
@@ -203,9 +195,7 @@ class Store:
             "body": _json(alert),
         }
         this = row.c.alert_id == alert.alert_id
-        stored = (
-            self._connection.execute(sa.select(row).where(this).with_for_update()).mappings().one_or_none()
-        )
+        stored = self._connection.execute(sa.select(row).where(this).with_for_update()).mappings().one_or_none()
         if stored is None:
             self._connection.execute(sa.insert(row).values(alert_id=alert.alert_id, revision=1, **fields))
         elif stored["body"] != fields["body"] and _age(fields) >= _age(stored):
@@ -216,9 +206,7 @@ class Store:
         try:
             return msgspec.json.decode(body, type=Alert)
         except (msgspec.DecodeError, UnicodeError) as error:
-            raise StoreError(
-                f"{self._place}: alert {alert_id} is damaged ({error}); restore a backup"
-            ) from error
+            raise StoreError(f"{self._place}: alert {alert_id} is damaged ({error}); restore a backup") from error
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:

@@ -13,9 +13,7 @@ class Technique(msgspec.Struct, frozen=True):
 
 PRESERVE = "Preserve the access logs of these days before they roll over."
 SUPERVISOR = "Ask the supervisor, in confidence, whether this work was assigned."
-PURPOSE = (
-    "Check the claims, cases or tickets named as purpose: do they exist, and do they cover these customers?"
-)
+PURPOSE = "Check the claims, cases or tickets named as purpose: do they exist, and do they cover these customers?"
 OWNER = "Ask whether this person made these accesses; compare badge, shift and leave records."
 SUSPEND_EXPORT = "If no purpose is found, have the right to export suspended."
 SUSPEND_LOGIN = "If it was somebody else, lock the account and end its sessions."

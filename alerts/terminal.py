@@ -72,9 +72,7 @@ def alert_detail(alert: Alert, zone: tzinfo = UTC) -> Group:
     for number, finding in enumerate(alert.findings, start=1):
         parts += [Text(), _plain(f"{number}. {finding.sentence}", style="bold")]
         parts.append(Padding(_finding_facts(finding, zone), (0, 0, 0, 3)))
-    steps = dict.fromkeys(
-        step for finding in alert.findings for step in technique_of(finding.technique).first_steps
-    )
+    steps = dict.fromkeys(step for finding in alert.findings for step in technique_of(finding.technique).first_steps)
     parts += [Text(), Text("First steps", style="bold"), _steps(steps)]
     return Group(*parts)
 

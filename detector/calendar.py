@@ -53,9 +53,7 @@ class Calendar:
         """The accounting day (days since 1970, beginning at 04:00 local) of each time, UTC seconds, shape (n,)."""
         return (times + self._offsets_of(times, self._zone) - DAY_STARTS_S).astype(np.int64) // DAY_S
 
-    def bins(
-        self, times: NDArray[np.float64], zones: Mapping[int, ZoneInfo] | None = None
-    ) -> NDArray[np.int64]:
+    def bins(self, times: NDArray[np.float64], zones: Mapping[int, ZoneInfo] | None = None) -> NDArray[np.int64]:
         """The hour bin (0 to 47) of each time, (n,), on the clock of the organisation.
 
         ``zones`` names, by index, the events whose actor has another clock.

@@ -31,11 +31,32 @@ class Closed:
     risks: NDArray[np.float64]
 
 
+@dataclass(frozen=True, slots=True)
+class Standout:
+    """One actor who differs from the others on one day.
+
+    Attributes:
+        actor: the actor's id.
+        detection: the detection whose measure it is.
+        observed: the measure, in ``unit``.
+        peers: what is normal for peers, ``None`` for sums of surprises.
+        unit: of the measure.
+        nats: how surprising it is, -ln p among the peers.
+    """
+
+    actor: str
+    detection: str
+    observed: float
+    peers: float | None
+    unit: str
+    nats: float
+
+
 class Gate:
     """Decides which closed days may be learned, so that a baseline follows its person and not the thief.
 
-    Closed to days of a level from ``gate_level`` on; open again to what persists for ``accept_days`` active days without
-    being told, to young actors, and to whom an analyst has accepted.
+    Closed to days of a level from ``gate_level`` on; open again to what persists for ``accept_days`` active days
+    without being told, to young actors, and to whom an analyst has accepted.
     """
 
     def __init__(self, config: LearningConfig) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.features import N_FEATURES, N_KINDS, UNEXPLAINED_ONLY, Feature, Kind
+from detector.features import N_FEATURES, N_KINDS, UNEXPLAINED_FROM, Feature, Kind
 from streams import AccessEvent, Admitted, Position
 from streams.event import ACTIONS, CHANNELS, OUTCOMES
 
@@ -188,7 +188,7 @@ def _amounts(facts: NDArray[np.float64]) -> NDArray[np.float64]:
     amounts[:, Feature.KILOBYTES] = kilobytes * succeeded
     amounts[:, Feature.UNEXPLAINED_EVENTS] = unexplained
     amounts[:, Feature.UNEXPLAINED_EXPORTED] = amounts[:, Feature.EXPORTED]
-    amounts[np.ix_(~unexplained, UNEXPLAINED_ONLY)] = 0.0
+    amounts[~unexplained, UNEXPLAINED_FROM:] = 0.0
     return amounts
 
 

@@ -175,12 +175,26 @@ def _anchored(config: Config, folder: Path) -> Config:
     anchored: dict[str, Any] = {}
     for name in type(config).model_fields:
         section = getattr(config, name)
-        moved = {
-            key: folder / value
-            for key, value in section
-            if isinstance(value, Path) and not value.is_absolute()
-        }
+        moved = {key: folder / value for key, value in section if isinstance(value, Path) and not value.is_absolute()}
         anchored[name] = section.model_copy(update=moved)
     paths = tuple(p if p == "-" or Path(p).is_absolute() else str(folder / p) for p in config.source.paths)
     anchored["source"] = config.source.model_copy(update={"paths": paths})
     return config.model_copy(update=anchored)
+
+
+def overridden(config: Config, section: str, **values: Any) -> Config:
+    """The configuration with keys of one section replaced; values that are ``None`` leave theirs alone.
+
+    Raises:
+        ConfigError: a value is out of range; names the key.
+
+    >>> overridden(Config(), "risk", budget=2.0, warm_up_days=None).risk.budget
+    2.0
+    """
+    former = getattr(config, section)
+    given = {key: value for key, value in values.items() if value is not None}
+    try:
+        changed = type(former).model_validate({**former.model_dump(), **given})
+    except ValidationError as error:
+        raise ConfigError(f"{section}: " + "; ".join(_complaints(error))) from error
+    return config.model_copy(update={section: changed})

@@ -41,5 +41,7 @@ def read_context(config: Config, tokens: Tokens) -> Context:
     return Context(
         roster=read_roster(files.roster) if files.roster is not None else {},
         honey=np.unique(np.array([int(tokens.token("subject", subject), 16) for subject in honey], np.uint64)),
-        calendar=Calendar(time.zone, time.country, read_overrides(time.calendar) if time.calendar is not None else None),
+        calendar=Calendar(
+            time.zone, time.country, read_overrides(time.calendar) if time.calendar is not None else None
+        ),
     )

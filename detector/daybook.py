@@ -164,7 +164,12 @@ class Daybook:
         return np.concatenate([hour, ten], axis=1)
 
     def _window(
-        self, columns: Columns, moments: NDArray[np.float64], length_s: float, clock: int, features: list[Feature]
+        self,
+        columns: Columns,
+        moments: NDArray[np.float64],
+        length_s: float,
+        clock: int,
+        features: list[Feature],
     ) -> NDArray[np.float64]:
         ids = (moments // length_s).astype(np.int64)
         least = int(ids.min()) - 1

@@ -35,8 +35,6 @@ class Detection:
         return text + "."
 
 
-
-
 def amount(value: float) -> str:
     """A number as a person reads it.
 

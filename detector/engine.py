@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.budget import Budget
-from detector.closing import Closed, Gate
+from detector.closing import Closed, Gate, Standout
 from detector.columns import Columns, Gather
 from detector.config import Config
 from detector.context import Context
@@ -23,12 +23,12 @@ from detector.recent import Recent
 from detector.risk import Risk
 from detector.segments import SCORE_SPAN, to_grid
 from detector.state import packed_values, unpacked_values
-from detector.telling import Teller, Told
+from detector.telling import Scene, Teller, Told
 from models.hour_of_week import HourOfWeek
 from models.seen import Seen
 from streams import Admitted
 
-ROLL_EVENTS: Final = 512
+ROLL_EVENTS: Final = 2_048
 """Positions of the log after which what the organisation did today is taken over into what is shared."""
 TOUCH_FILTER_LOG2: Final = 24
 """Three filters of 2 MiB hold who touched whom: 2.9 million pairs a generation."""
@@ -74,6 +74,7 @@ class Engine:
         self.active_days = 0
         self.active = 0  # actors of the last day that closed with any
         self._closed: list[Closed] = []
+        self._reserved = (0, 0)  # rows and groups that the models have room for
 
     @property
     def ready(self) -> bool:
@@ -97,6 +98,40 @@ class Engine:
         if self.newest != NEVER:
             self._advance(self.newest + 1, self.newest + 1)
 
+    def standouts(self, most: int = 10) -> list[Standout]:
+        """Who stands out from the others on the last day that closed, most surprising first; no alerts.
+
+        For a log too short to have taught what is normal: each actor is compared with all others, by the measure that
+        sets them apart most. Call it after ``finish``; the pending day is learned.
+        """
+        day = self.pending
+        if day == NEVER:
+            return []
+        self._learn(day)
+        slot = day % SLOTS
+        rows = np.flatnonzero(self.daybook.sums[:, slot, Feature.EVENTS] > 0)
+        rows = rows[~self.people.services[rows]]
+        groups = self.people.groups[rows]
+        sums, peaks = (array[rows, slot].astype(np.float64) for array in (self.daybook.sums, self.daybook.peaks))
+        # The crowd's row has no past of its own, so this compares with peers alone.
+        nats = self.baselines.score_many(np.full(len(rows), CROWD), groups, sums, peaks)
+        best = nats.argmax(axis=1)
+        order = np.argsort(-nats[np.arange(len(rows)), best], kind="stable")[:most]
+        return [
+            Standout(
+                actor=self.people.ids[rows[place]],
+                detection=next(
+                    n for n, d in self.detections.items() if self.baselines.measures[best[place]] in d.measures
+                ),
+                observed=self.baselines.observed(int(best[place]), sums[place], peaks[place]),
+                peers=self.baselines.normal(int(best[place]), CROWD, int(groups[place])).peer_expected,
+                unit=self.baselines.measures[best[place]].unit,
+                nats=float(nats[place, best[place]]),
+            )
+            for place in order.tolist()
+            if nats[place, best[place]] > 0
+        ]
+
     def accept(self, actor: str) -> bool:
         """An analyst says that what this actor does is benign: learn it from now on. False if nobody has that id."""
         row = self.people.find(actor)
@@ -119,7 +154,11 @@ class Engine:
             "watermark": self.watermark,
             "measures": [measure.name for measure in self.baselines.measures],
         }
-        state: dict[str, NDArray[Any]] = {"own": packed_values(own), "scores": self.scores, "levels": self.levels}
+        state: dict[str, NDArray[Any]] = {
+            "own": packed_values(own),
+            "scores": self.scores,
+            "levels": self.levels,
+        }
         for name, part in self._parts().items():
             values = part.snapshot()
             plain = {key: value for key, value in values.items() if not isinstance(value, np.ndarray)}
@@ -207,14 +246,10 @@ class Engine:
         scores = self._strongest_so_far(running, raw)
         first = self.recent.count
         self.recent.add(columns, days)
-        told = self.teller.certain(columns, moments, days, running, first)
-        if self.ready:
-            told += self.teller.statistical(columns, moments, days, running, self.risk.score_many(rows, scores), first)
-        return sorted(told, key=lambda one: one.index)
+        judged = self.risk.score_many(rows, scores) if self.ready else None
+        return self.teller.tell(Scene(columns, moments, days, running, judged, first))
 
-    def _complete(
-        self, columns: Columns, groups: NDArray[np.int64], days: NDArray[np.int64]
-    ) -> NDArray[np.int64]:
+    def _complete(self, columns: Columns, groups: NDArray[np.int64], days: NDArray[np.int64]) -> NDArray[np.int64]:
         """Fill in the amounts that depend on what was before, and return the hour bins, (n,)."""
         amounts, rows = columns.amounts, columns.rows
         self.daybook.pace(columns)
@@ -295,16 +330,26 @@ class Engine:
         busy = self.teller.open_many(rows, day) | (self.daybook.sums[: len(rows), :, Feature.EVENTS] > 0).any(axis=1)
         gone = self.people.evict(busy)
         if len(gone):
-            for part in (self.daybook, self.hours, self.places, self.baselines, self.risk, self.recent, self.gate, self.teller):
+            for part in (
+                self.daybook,
+                self.hours,
+                self.places,
+                self.baselines,
+                self.risk,
+                self.recent,
+                self.gate,
+                self.teller,
+            ):
                 part.clear(gone)
             self.scores[gone] = 0
             self.levels[gone] = 0
 
     def _reserve(self) -> None:
         """Make room for every row and group that the people now have."""
-        size, groups = len(self.scores), len(self.people.group_names)
+        size, groups = len(self.scores), self.people.n_groups
         if len(self.people) > size:
-            size = min(max(len(self.people), 2 * size, 64), self.config.profiles.max_actors)
+            # A power of two of the number of people: cutting the stream elsewhere must not show in the state.
+            size = max(64, 1 << (len(self.people) - 1).bit_length())
             for name in ("scores", "levels"):
                 array = getattr(self, name)
                 grown = np.zeros((size, *array.shape[1:]), array.dtype)
@@ -312,5 +357,7 @@ class Engine:
                 setattr(self, name, grown)
             for part in (self.daybook, self.risk, self.gate, self.teller):
                 part.grow(size)
-        for model in (self.places, self.hours, self.baselines):
-            model.grow(size, groups)
+        if (size, groups) != self._reserved:
+            for model in (self.places, self.hours, self.baselines):
+                model.grow(size, groups)
+            self._reserved = size, groups

@@ -4,6 +4,7 @@
         ConfigError         a configuration file, key or value
         ContextError        a roster, honey list, VIP list, assignment or calendar file
         CheckpointError     a state folder, snapshot or the record of a position
+        MetricsError        the endpoint of the metrics cannot be opened
         NotFoundError       an alert or an actor that was asked for and is not there
 
 Every message says what, where, and what to do; the command line prints it and exits with 1.
@@ -24,6 +25,10 @@ class ContextError(DetectorError):
 
 class CheckpointError(DetectorError):
     """Saved state cannot be used: names the file and what to do."""
+
+
+class MetricsError(DetectorError):
+    """The endpoint of the metrics cannot be opened: names the address."""
 
 
 class NotFoundError(DetectorError):

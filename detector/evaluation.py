@@ -216,9 +216,7 @@ def _refuse_pseudonyms(alerts: Sequence[AlertLine], alerts_path: Path, roster: P
             )
 
 
-def _warm_up_end(
-    manifest: _Manifest | None, labels: Sequence[Label], warm_up_days: int | None
-) -> datetime | None:
+def _warm_up_end(manifest: _Manifest | None, labels: Sequence[Label], warm_up_days: int | None) -> datetime | None:
     """Midnight after the warm-up, in the offset of the labels."""
     if manifest is None or not labels:
         return None

@@ -47,7 +47,8 @@ class Feature(IntEnum):
     REFUSED = auto()  # 1 for denied or failure
 
 
-UNEXPLAINED_ONLY: Final = [feature for feature in Feature if feature >= Feature.UNEXPLAINED_EVENTS]
+UNEXPLAINED_FROM: Final = Feature.UNEXPLAINED_EVENTS
+"""This feature and those after it leave out acts with a stated business reason."""
 
 
 class Peak(IntEnum):

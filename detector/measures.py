@@ -17,6 +17,8 @@ NATS = log(10.0)
 MOST_NATS = 300.0
 MOST_TRIALS = 60.0
 """Acts of one day depend on each other, so that more of them than this say no more about a share."""
+MOST_COUNT = 100_000.0
+"""Acts a day up to which a threshold is looked for."""
 STEADY_PAUSES = 15
 """Pauses between events needed before their regularity says anything."""
 FULL_HOURS = 20.0
@@ -106,7 +108,11 @@ class Baselines:
         self._size.pool(groups, n_groups)
 
     def score_many(
-        self, rows: NDArray[np.int64], groups: NDArray[np.int64], sums: NDArray[np.float64], peaks: NDArray[np.float64]
+        self,
+        rows: NDArray[np.int64],
+        groups: NDArray[np.int64],
+        sums: NDArray[np.float64],
+        peaks: NDArray[np.float64],
     ) -> NDArray[np.float64]:
         """-ln of the upper-tail probability of each measure, (n, C) in [0, 300]; sums of surprises likewise in nats.
 
@@ -118,18 +124,26 @@ class Baselines:
         """
         out = np.zeros((len(rows), len(self.measures)))
         if self._volumes:
-            out[:, self._volumes] = NATS * self._volume.log_tail_many(rows, groups, self._amounts(self._volumes, sums, peaks))
+            out[:, self._volumes] = NATS * self._volume.log_tail_many(
+                rows, groups, self._amounts(self._volumes, sums, peaks)
+            )
         if self._sizes:
             out[:, self._sizes] = NATS * self._size.score_many(rows, groups, self._amounts(self._sizes, sums, peaks))
         if self._shares:
             parts, wholes = self._parts(sums)
             out[:, self._shares] = NATS * self._share.log_tail_many(rows, groups, parts, wholes)
         for index in self._surprises:
-            out[:, index] = _surprise(self.measures[index].of, sums)  # type: ignore[arg-type]
+            measure = self.measures[index]
+            assert isinstance(measure, Surprise)
+            out[:, index] = _surprise(measure.of, sums)
         return np.minimum(out, MOST_NATS)
 
     def learn_many(
-        self, rows: NDArray[np.int64], groups: NDArray[np.int64], sums: NDArray[np.float64], peaks: NDArray[np.float64]
+        self,
+        rows: NDArray[np.int64],
+        groups: NDArray[np.int64],
+        sums: NDArray[np.float64],
+        peaks: NDArray[np.float64],
     ) -> None:
         """Learn closed days, one a row; what one day can teach is bounded by each model's cap."""
         if self._volumes:
@@ -158,16 +172,31 @@ class Baselines:
         mine = float(own[0, place]) * scale
         return Normal(None if np.isnan(mine) else mine, float(peers[0, place]) * scale, round(float(days[0])))
 
-    def threshold(
-        self, index: int, row: int, group: int, sums: NDArray[np.float64], nats: float
-    ) -> float | None:
-        """The value of the measure at ``index`` that would have scored ``nats``; ``None`` where no single number says."""
+    def threshold(self, index: int, row: int, group: int, sums: NDArray[np.float64], nats: float) -> float | None:
+        """The value of the measure at ``index`` that would just have scored ``nats``, in its unit.
+
+        ``None`` for a sum of surprises, where no single number decides. A share keeps the day's sums (``N_FEATURES``,)
+        for its whole.
+        """
         measure = self.measures[index]
-        rows, groups = np.array([row]), np.array([group])
-        if not isinstance(measure, Size):
+        if isinstance(measure, Surprise):
             return None
-        tails = np.full((1, len(self._sizes)), nats / NATS)
-        return float(self._size.quantile_many(rows, groups, tails)[0, self._sizes.index(index)])
+        if isinstance(measure, Size):
+            tails = np.full((1, len(self._sizes)), nats / NATS)
+            return float(
+                self._size.quantile_many(np.array([row]), np.array([group]), tails)[0, self._sizes.index(index)]
+            )
+        most = min(float(sums[measure.among]), MOST_TRIALS) if isinstance(measure, Share) else MOST_COUNT
+        tried = np.unique(np.round(np.geomspace(1.0, max(most, 1.0), 200)))
+        rows, groups = np.full(len(tried), row), np.full(len(tried), group)
+        if isinstance(measure, Volume):
+            values = np.repeat(tried[:, None], len(self._volumes), axis=1)
+            tails = self._volume.log_tail_many(rows, groups, values)[:, self._volumes.index(index)]
+            return float(tried[min(int(np.searchsorted(tails, nats / NATS)), len(tried) - 1)])
+        values = np.repeat(tried[:, None], len(self._shares), axis=1)
+        tails = self._share.log_tail_many(rows, groups, values, np.full_like(values, max(most, 1.0)))
+        place = int(np.searchsorted(tails[:, self._shares.index(index)], nats / NATS))
+        return 100.0 * float(tried[min(place, len(tried) - 1)]) / max(most, 1.0)
 
     def observed(self, index: int, sums: NDArray[np.float64], peaks: NDArray[np.float64]) -> float:
         """The measure at ``index`` of one day, sums (``N_FEATURES``,) and peaks (``N_PEAKS``,), in its unit."""

@@ -55,6 +55,11 @@ class People:
         return len(self.ids)
 
     @property
+    def n_groups(self) -> int:
+        """Peer groups in all."""
+        return len(self._group_of)
+
+    @property
     def group_names(self) -> list[str]:
         """Peer groups by index."""
         return list(self._group_of)
@@ -156,9 +161,7 @@ class People:
                 grown[: len(array)] = array
                 setattr(self, name, grown)
 
-    def off_hours(
-        self, rows: NDArray[np.int64], bins: NDArray[np.int64], days: NDArray[np.int64]
-    ) -> NDArray[np.bool_]:
+    def off_hours(self, rows: NDArray[np.int64], bins: NDArray[np.int64], days: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Whether each event, (n,), lies outside its actor's hours.
 
         The hours are the shift if one is known, else 07:00 to 20:00 of working days; nobody has any on leave.

@@ -105,7 +105,10 @@ class Places:
         for day in days:
             rows, values = self._unique(day)
             state |= {f"pairs.{day}.rows": rows, f"pairs.{day}.values": values}
-        for name, days_of in (("firsts", self._firsts), ("live", {d: c.items() for d, c in self._live.items()})):
+        for name, days_of in (
+            ("firsts", self._firsts),
+            ("live", {d: c.items() for d, c in self._live.items()}),
+        ):
             for day, pairs in days_of.items():
                 state[f"{name}.{day}"] = np.array(sorted(pairs), object).astype(np.uint64).reshape(-1, 2)
         state["coming"] = np.array(self._coming, object).astype(np.uint64).reshape(-1, 2)

@@ -72,6 +72,10 @@ class Recent:
         """Go on from a snapshot."""
         self.count = int(state["count"])
         places = np.arange(max(0, self.count - self._size), self.count) % self._size
-        self._rows[places], self._days[places], self._adds[places] = state["rows"], state["days"], state["adds"]
+        self._rows[places], self._days[places], self._adds[places] = (
+            state["rows"],
+            state["days"],
+            state["adds"],
+        )
         for place, event_id in zip(places.tolist(), state["ids"], strict=True):
             self._ids[place] = event_id

@@ -62,7 +62,9 @@ class Risk:
     def __init__(self, measures: int) -> None:
         self._measure = TailCalibrator(measures, half_life=CALIBRATION_HALF_LIFE)
         self._accumulated = TailCalibrator(measures, half_life=CALIBRATION_HALF_LIFE)
-        self._loda = Loda([str(measure) for measure in range(measures)], half_life=CALIBRATION_HALF_LIFE, seed=JOINT_SEED)
+        self._loda = Loda(
+            [str(measure) for measure in range(measures)], half_life=CALIBRATION_HALF_LIFE, seed=JOINT_SEED
+        )
         self._joint = TailCalibrator(1, half_life=CALIBRATION_HALF_LIFE)
         self._cusum = Cusum(measures, ALLOWANCE, CUSUM_HALF_LIFE_DAYS)
         self._habits = np.zeros((0, measures), np.float32)
@@ -112,7 +114,10 @@ class Risk:
 
     def snapshot(self) -> dict[str, NDArray[Any]]:
         """All state as arrays by name."""
-        state: dict[str, NDArray[Any]] = {"habits": self._habits.copy(), "habit_days": self._habit_days.copy()}
+        state: dict[str, NDArray[Any]] = {
+            "habits": self._habits.copy(),
+            "habit_days": self._habit_days.copy(),
+        }
         for name, part in self._parts().items():
             state |= {f"{name}.{key}": array for key, array in part.snapshot().items()}
         return state
@@ -140,7 +145,7 @@ def risk_of(level: float) -> float:
     >>> risk_of(22.0), risk_of(44.0), risk_of(0.0)
     (50.0, 75.0, 0.0)
     """
-    return 100.0 * (1.0 - 2.0 ** (-level / HALF_RISK_LEVEL))
+    return 100.0 * (1.0 - float(np.exp2(-level / HALF_RISK_LEVEL)))
 
 
 def decayed(level: float, days: float, half_life_days: float) -> float:
@@ -149,7 +154,7 @@ def decayed(level: float, days: float, half_life_days: float) -> float:
     >>> decayed(8.0, 10.0, 5.0)
     2.0
     """
-    return float(level * 2.0 ** (-days / half_life_days))
+    return level * float(np.exp2(-days / half_life_days))
 
 
 def _fuse(nats: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -54,7 +54,7 @@ class Person:
 
 
 def read_roster(path: Path) -> Mapping[str, Person]:
-    """Read a roster: CSV with the column ``id`` and any of name, role, department, hired, leaves, host, zone, shift, leave.
+    """Read a roster: CSV with the column ``id`` and any of the optional columns.
 
     Dates are ISO 8601; ``shift`` is ``22:00-06:00``; ``leave`` is ``2026-03-02/2026-03-06``, several separated by
     semicolons. Other columns are ignored.
@@ -104,7 +104,9 @@ def _rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
             reader = csv.DictReader(file)
             missing = [name for name in REQUIRED if name not in (reader.fieldnames or ())]
             if missing:
-                raise ContextError(f"{path}: the roster has no column {missing[0]!r}; its first line must name the columns")
+                raise ContextError(
+                    f"{path}: the roster has no column {missing[0]!r}; its first line must name the columns"
+                )
             for row in reader:
                 yield reader.line_num, {name: (row.get(name) or "").strip() for name in REQUIRED + OPTIONAL}
     except (OSError, UnicodeDecodeError, csv.Error) as error:
@@ -143,5 +145,7 @@ def _stretch(text: str, where: str) -> tuple[date, date]:
     first, _, last = text.strip().partition("/")
     start, end = _date(first, where, "leave"), _date(last or first, where, "leave")
     if start is None or end is None or end < start:
-        raise ContextError(f"{where}: leave is {text.strip()!r}; expected a first and last day such as 2026-03-02/2026-03-06")
+        raise ContextError(
+            f"{where}: leave is {text.strip()!r}; expected a first and last day such as 2026-03-02/2026-03-06"
+        )
     return start, end

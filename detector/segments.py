@@ -5,10 +5,12 @@ key had right after it, as a loop over the events would, but in a fixed number o
 (or multiples of ``GRID``), so that sums are exact in float64 and cutting a batch anywhere changes no digit.
 """
 
-from typing import Final
+from typing import Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+
+Number = TypeVar("Number", np.float64, np.int64)
 
 GRID: Final = 2.0**-16
 """Scores are rounded to this step; with at most 2**20 keys in a batch every intermediate stays below 2**53 steps."""
@@ -52,9 +54,7 @@ class Segments:
         before = total[self.starts] - values[self.order][self.starts]
         return self._unsorted(total - before[self.group] + base[self.group])
 
-    def cummax(
-        self, values: NDArray[np.float64], base: NDArray[np.float64], span: float
-    ) -> NDArray[np.float64]:
+    def cummax(self, values: NDArray[np.float64], base: NDArray[np.float64], span: float) -> NDArray[np.float64]:
         """Running maxima after each event, shape (n, f), of values in [0, ``span``): scores on the grid, or counts."""
         lift = (np.arange(len(self.keys), dtype=np.float64) * span)[:, None]
         lifted = values[self.order] + lift[self.group]
@@ -62,7 +62,7 @@ class Segments:
             lifted[self.starts] = np.maximum(lifted[self.starts], base + lift)
         return self._unsorted(np.maximum.accumulate(lifted, axis=0) - lift[self.group])
 
-    def previous(self, values: NDArray[np.float64], base: NDArray[np.float64]) -> NDArray[np.float64]:
+    def previous(self, values: NDArray[Number], base: NDArray[Number]) -> NDArray[Number]:
         """The value of the event before, of the same key, shape (n,); ``base`` (k,) for the first ones."""
         ordered = values[self.order]
         shifted = np.empty_like(ordered)
@@ -70,7 +70,7 @@ class Segments:
         shifted[self.starts] = base
         return self._unsorted(shifted)
 
-    def _unsorted(self, ordered: NDArray[np.float64]) -> NDArray[np.float64]:
+    def _unsorted(self, ordered: NDArray[Number]) -> NDArray[Number]:
         out = np.empty_like(ordered)
         out[self.order] = ordered
         return out

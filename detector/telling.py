@@ -14,8 +14,9 @@ from detector.calendar import DAY_S
 from detector.columns import Columns
 from detector.daybook import Running
 from detector.detection import Detection
-from detector.features import Feature
-from detector.measures import Measure, Normal
+from detector.features import Feature, Peak
+from detector.measures import Measure
+from detector.people import CROWD
 from detector.risk import Judgement, decayed, risk_of
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ CERTAIN_RISK: Final = 95.0
 JOINT: Final = "odd_session"
 """The detection that the joint picture belongs to."""
 MODEL_VERSION: Final = "online/1"
+PERSISTENT: Final = "The days before were raised as well; together they are more unusual than this day alone."
 DAYS_AGO: Final = -(10.0**12)
 
 
@@ -51,6 +53,31 @@ class Told:
     risk: float
     time: datetime
     position: str
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """A scored piece of the log, as the teller sees it.
+
+    Attributes:
+        columns: its n events.
+        moments: the time at which each counts, (n,).
+        days: the accounting day of each, (n,).
+        running: the days as they stood after each event.
+        judged: their judgement; ``None`` during the warm-up.
+        first: the sequence number of the first event.
+    """
+
+    columns: Columns
+    moments: NDArray[np.float64]
+    days: NDArray[np.int64]
+    running: Running
+    judged: Judgement | None
+    first: int
+
+    def time(self, index: int) -> datetime:
+        """The moment of an event, aware UTC."""
+        return datetime.fromtimestamp(float(self.moments[index]), UTC)
 
 
 class Teller:
@@ -85,72 +112,12 @@ class Teller:
         """Whether an episode of each row (n,) was open at some time of the accounting day, (n,)."""
         return np.asarray(self._opened[rows] + self._episode_s > day * DAY_S, np.bool_)
 
-    def certain(
-        self, columns: Columns, moments: NDArray[np.float64], days: NDArray[np.int64], running: Running, first: int
-    ) -> list[Told]:
-        """What needs no statistics: planted records touched. ``first`` is the sequence number of the piece's first event."""
-        detection = self._engine.detections.get("honey_record")
-        told: list[Told] = []
-        if detection is None:
-            return told
-        for index in np.flatnonzero(columns.amounts[:, Feature.HONEY]).tolist():
-            row, day = int(columns.rows[index]), int(days[index])
-            touched = float(running.sums[index, Feature.HONEY])
-            ids, count = self._engine.recent.contributors(row, day, Feature.HONEY, first + index)
-            finding = Finding(
-                detection=detection.name,
-                time=_moment(moments[index]),
-                p_value=0.0,
-                observed=touched,
-                expected=0.0,
-                peer_expected=0.0,
-                unit="accesses to planted records",
-                event_ids=ids,
-                event_count=count,
-                technique=detection.technique,
-                sentence=f"{detection.lead}: {touched:.0f} time{'s' * (touched > 1)} today.",
-                sample_size=int(self._engine.people.active_days[row]),
-                peer_sample_size=0,
-                threshold=0.0,
-                model_version=MODEL_VERSION,
-                certain=True,
-            )
-            self._open(row, float(moments[index]))
-            told.append(self._told(index, row, (finding,), CERTAIN_RISK, columns, moments))
-        return told
-
-    def statistical(
-        self,
-        columns: Columns,
-        moments: NDArray[np.float64],
-        days: NDArray[np.int64],
-        running: Running,
-        judged: Judgement,
-        first: int,
-    ) -> list[Told]:
-        """Actor-days whose level the budget lets through, and told ones that got worse."""
-        engine = self._engine
-        told: list[Told] = []
-        for index in np.flatnonzero(judged.level >= engine.budget.threshold).tolist():
-            row, day, level = int(columns.rows[index]), int(days[index]), float(judged.level[index])
-            if row == 0 or level < engine.budget.threshold:
-                continue
-            strengths = self._strengths(judged, index)
-            named = np.flatnonzero(strengths >= WORTH_NATS)
-            named = named if len(named) else np.array([int(strengths.argmax())])
-            bits = float(np.bitwise_or.reduce(1 << named))
-            if not self._is_news(row, day, level, int(bits), float(moments[index])):
-                continue
-            self._open(row, float(moments[index]))
-            self._last[row] = day, level, bits
-            findings = tuple(
-                self._finding(int(place), float(strengths[place]), index, columns, moments, days, running, judged, first)
-                for place in named
-            )
-            age = day - engine.levels[row, 0]
-            past = decayed(engine.levels[row, 1], max(age, 0.0), engine.config.risk.half_life_days)
-            told.append(self._told(index, row, findings, risk_of(max(level, past)), columns, moments))
-        return told
+    def tell(self, scene: Scene) -> list[Told]:
+        """What of a piece is worth telling, in the order of its events."""
+        told = self._certain(scene)
+        if scene.judged is not None:
+            told += self._statistical(scene, scene.judged)
+        return sorted(told, key=lambda one: one.index)
 
     def snapshot(self) -> dict[str, NDArray[Any]]:
         """All state as arrays by name."""
@@ -159,6 +126,61 @@ class Teller:
     def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
         """Go on from a snapshot."""
         self._opened, self._last = np.array(state["opened"]), np.array(state["last"])
+
+    def _certain(self, scene: Scene) -> list[Told]:
+        """What needs no statistics: planted records touched."""
+        detection = self._engine.detections.get("honey_record")
+        if detection is None:
+            return []
+        told: list[Told] = []
+        for index in np.flatnonzero(scene.columns.amounts[:, Feature.HONEY]).tolist():
+            row = int(scene.columns.rows[index])
+            touched = float(scene.running.sums[index, Feature.HONEY])
+            ids, count = self._contributors(scene, index, Feature.HONEY)
+            finding = Finding(
+                detection=detection.name,
+                time=scene.time(index),
+                p_value=0.0,
+                observed=touched,
+                expected=0.0,
+                peer_expected=0.0,
+                unit="accesses to planted records",
+                event_ids=ids,
+                event_count=count,
+                technique=detection.technique,
+                sentence=f"{detection.lead}: {touched:.0f} time{'s' * (touched > 1)} in one working day.",
+                sample_size=int(self._engine.people.active_days[row]),
+                peer_sample_size=0,
+                threshold=0.0,
+                model_version=MODEL_VERSION,
+                certain=True,
+            )
+            self._open(row, float(scene.moments[index]))
+            told.append(self._told(scene, index, (finding,), CERTAIN_RISK))
+        return told
+
+    def _statistical(self, scene: Scene, judged: Judgement) -> list[Told]:
+        """Actor-days whose level the budget lets through, and told ones that got worse."""
+        engine = self._engine
+        told: list[Told] = []
+        for index in np.flatnonzero(judged.level >= engine.budget.threshold).tolist():
+            row, day = int(scene.columns.rows[index]), int(scene.days[index])
+            level, moment = float(judged.level[index]), float(scene.moments[index])
+            # Telling raises the threshold, so what passed it when the piece began need not pass now.
+            if row == CROWD or level < engine.budget.threshold:
+                continue
+            strengths = self._strengths(judged, index)
+            named = np.flatnonzero(strengths >= WORTH_NATS).tolist() or [int(strengths.argmax())]
+            bits = sum(1 << place for place in named)
+            if not self._is_news(row, day, level, bits, moment):
+                continue
+            self._open(row, moment)
+            self._last[row] = day, level, bits
+            findings = tuple(self._finding(scene, judged, index, place, float(strengths[place])) for place in named)
+            age = max(day - float(engine.levels[row, 0]), 0.0)
+            past = decayed(float(engine.levels[row, 1]), age, engine.config.risk.half_life_days)
+            told.append(self._told(scene, index, findings, risk_of(max(level, past))))
+        return told
 
     def _is_news(self, row: int, day: int, level: float, bits: int, moment: float) -> bool:
         if moment >= self._opened[row] + self._episode_s:
@@ -174,44 +196,34 @@ class Teller:
 
     def _strengths(self, judged: Judgement, index: int) -> NDArray[np.float64]:
         """Each detection's -ln p, of its strongest measure today or accumulated, corrected for their number."""
-        nats = np.maximum(judged.today[index], judged.accumulated[index])
         best = np.zeros(len(self._names))
-        np.maximum.at(best, self._owners, nats)
+        np.maximum.at(best, self._owners, self._nats(judged, index))
         strengths: NDArray[np.float64] = np.maximum(best - self._corrections, 0.0)
         if JOINT in self._names:
             place = self._names.index(JOINT)
             strengths[place] = max(strengths[place], judged.joint[index])
         return strengths
 
-    def _finding(
-        self,
-        place: int,
-        strength: float,
-        index: int,
-        columns: Columns,
-        moments: NDArray[np.float64],
-        days: NDArray[np.int64],
-        running: Running,
-        judged: Judgement,
-        first: int,
-    ) -> Finding:
+    def _finding(self, scene: Scene, judged: Judgement, index: int, place: int, strength: float) -> Finding:
         engine = self._engine
         detection = engine.detections[self._names[place]]
         mine = np.flatnonzero(self._owners == place)
-        nats = np.maximum(judged.today[index, mine], judged.accumulated[index, mine])
-        if detection.name == JOINT and judged.joint[index] >= nats.max() - self._corrections[place]:
-            return self._joint_finding(detection, index, columns, moments, days, judged, first)
+        nats = self._nats(judged, index)[mine]
+        if detection.name == JOINT and judged.joint[index] >= strength:
+            return self._joint_finding(scene, judged, index, detection)
         column = int(mine[nats.argmax()])
         measure = engine.baselines.measures[column]
-        row, day = int(columns.rows[index]), int(days[index])
+        row = int(scene.columns.rows[index])
         group = int(engine.people.groups[row])
+        sums, peaks = scene.running.sums[index], scene.running.peaks[index]
         normal = engine.baselines.normal(column, row, group)
-        observed = engine.baselines.observed(column, running.sums[index], running.peaks[index])
-        ids, count = engine.recent.contributors(row, day, contributing(measure), first + index)
-        persistent = judged.accumulated[index, column] > judged.today[index, column]
+        observed = engine.baselines.observed(column, sums, peaks)
+        ids, count = self._contributors(scene, index, contributing(measure))
+        persistent = bool(judged.accumulated[index, column] > judged.today[index, column])
+        sentence = detection.sentence(measure, observed, normal)
         return Finding(
             detection=detection.name,
-            time=_moment(moments[index]),
+            time=scene.time(index),
             p_value=exp(-strength),
             observed=observed,
             expected=normal.expected,
@@ -220,31 +232,22 @@ class Teller:
             event_ids=ids,
             event_count=count,
             technique=detection.technique,
-            sentence=_sentence(detection, measure, observed, normal, persistent),
+            sentence=f"{sentence} {PERSISTENT}" if persistent else sentence,
             sample_size=normal.days,
-            peer_sample_size=int((engine.people.groups[: len(engine.people)] == group).sum()) - 1,
-            threshold=None if persistent else engine.baselines.threshold(column, row, group, running.sums[index], WORTH_NATS),
+            peer_sample_size=self._peers(group),
+            threshold=None if persistent else engine.baselines.threshold(column, row, group, sums, WORTH_NATS),
             model_version=MODEL_VERSION,
         )
 
-    def _joint_finding(
-        self,
-        detection: Detection,
-        index: int,
-        columns: Columns,
-        moments: NDArray[np.float64],
-        days: NDArray[np.int64],
-        judged: Judgement,
-        first: int,
-    ) -> Finding:
-        engine, row, day = self._engine, int(columns.rows[index]), int(days[index])
+    def _joint_finding(self, scene: Scene, judged: Judgement, index: int, detection: Detection) -> Finding:
+        engine, row = self._engine, int(scene.columns.rows[index])
         nats = float(judged.joint[index])
         order = np.argsort(-judged.accumulated[index], kind="stable")[:3]
-        names = ", ".join(engine.baselines.measures[column].unit for column in order.tolist())
-        ids, count = engine.recent.contributors(row, day, Feature.EVENTS, first + index)
+        units = ", ".join(engine.baselines.measures[column].unit for column in order.tolist())
+        ids, count = self._contributors(scene, index, Feature.EVENTS)
         return Finding(
             detection=detection.name,
-            time=_moment(moments[index]),
+            time=scene.time(index),
             p_value=exp(-nats),
             observed=nats,
             expected=1.0,
@@ -253,47 +256,39 @@ class Teller:
             event_ids=ids,
             event_count=count,
             technique=detection.technique,
-            sentence=f"{detection.lead}; most unusual together: {names}.",
+            sentence=f"{detection.lead}; most unusual together: {units}.",
             sample_size=int(engine.people.active_days[row]),
-            peer_sample_size=engine.active,
+            peer_sample_size=self._peers(int(engine.people.groups[row])),
             threshold=WORTH_NATS,
             model_version=MODEL_VERSION,
         )
 
-    def _told(
-        self,
-        index: int,
-        row: int,
-        findings: tuple[Finding, ...],
-        risk: float,
-        columns: Columns,
-        moments: NDArray[np.float64],
-    ) -> Told:
-        actor = self._engine.people.ids[row]
-        return Told(index, actor, findings, risk, _moment(moments[index]), str(columns.positions[index]))
+    def _told(self, scene: Scene, index: int, findings: tuple[Finding, ...], risk: float) -> Told:
+        actor = self._engine.people.ids[int(scene.columns.rows[index])]
+        return Told(index, actor, findings, risk, scene.time(index), str(scene.columns.positions[index]))
+
+    def _contributors(self, scene: Scene, index: int, feature: Feature) -> tuple[tuple[str, ...], int]:
+        row, day = int(scene.columns.rows[index]), int(scene.days[index])
+        return self._engine.recent.contributors(row, day, feature, scene.first + index)
+
+    def _peers(self, group: int) -> int:
+        people = self._engine.people
+        return max(int((people.groups[: len(people)] == group).sum()) - 1, 0)
+
+    @staticmethod
+    def _nats(judged: Judgement, index: int) -> NDArray[np.float64]:
+        nats: NDArray[np.float64] = np.maximum(judged.today[index], judged.accumulated[index])
+        return nats
+
+
+PEAK_FEATURES: Final = {
+    Peak.EXPORTED_HOUR: Feature.UNEXPLAINED_EXPORTED,
+    Peak.TOUCHES_HOUR: Feature.UNEXPLAINED,
+    Peak.EVENTS_TEN_MINUTES: Feature.UNEXPLAINED_EVENTS,
+    Peak.CUSTOMERS: Feature.TOUCHES,
+}
 
 
 def contributing(measure: Measure) -> Feature:
     """The feature whose events made a measure."""
-    from detector.features import Peak
-
-    of = measure.of
-    if isinstance(of, Feature):
-        return of
-    return {
-        Peak.EXPORTED_HOUR: Feature.EXPORTED,
-        Peak.TOUCHES_HOUR: Feature.TOUCHES,
-        Peak.EVENTS_TEN_MINUTES: Feature.EVENTS,
-        Peak.CUSTOMERS: Feature.TOUCHES,
-    }[of]
-
-
-def _sentence(detection: Detection, measure: Measure, observed: float, normal: Normal, persistent: bool) -> str:
-    text = detection.sentence(measure, observed, normal)
-    if persistent:
-        text += " No single day stands out; the days before were mildly raised as well, and together they are unusual."
-    return text
-
-
-def _moment(seconds: float) -> datetime:
-    return datetime.fromtimestamp(float(seconds), UTC)
+    return measure.of if isinstance(measure.of, Feature) else PEAK_FEATURES[measure.of]

@@ -64,16 +64,12 @@ class BetaBinomial:
         """Forget `rows` (n,); what their groups learned from them stays."""
         self._own.clear(indices("rows", rows, self._own.rows))
 
-    def score_many(
-        self, rows: ArrayLike, groups: ArrayLike, successes: ArrayLike, trials: ArrayLike
-    ) -> Floats:
+    def score_many(self, rows: ArrayLike, groups: ArrayLike, successes: ArrayLike, trials: ArrayLike) -> Floats:
         """Return P(K >= successes | trials), (n, F) in [0, 1]; without trials it is 1."""
         tail: Floats = np.exp(self._log_tail(rows, groups, successes, trials))
         return tail
 
-    def log_tail_many(
-        self, rows: ArrayLike, groups: ArrayLike, successes: ArrayLike, trials: ArrayLike
-    ) -> Floats:
+    def log_tail_many(self, rows: ArrayLike, groups: ArrayLike, successes: ArrayLike, trials: ArrayLike) -> Floats:
         """Return -log10 P(K >= successes | trials), (n, F) from 0, without underflow."""
         log: Floats = np.maximum(self._log_tail(rows, groups, successes, trials) / -np.log(10.0), 0.0)
         return log
@@ -105,9 +101,7 @@ class BetaBinomial:
 
     def score_one(self, row: int, group: int, successes: ArrayLike, trials: ArrayLike) -> Floats:
         """`score_many` of one row: successes and trials (F,) to probabilities (F,)."""
-        scores: Floats = self.score_many(
-            [row], [group], np.asarray(successes)[None], np.asarray(trials)[None]
-        )[0]
+        scores: Floats = self.score_many([row], [group], np.asarray(successes)[None], np.asarray(trials)[None])[0]
         return scores
 
     def learn_one(self, row: int, group: int, successes: ArrayLike, trials: ArrayLike) -> None:
@@ -149,9 +143,7 @@ class BetaBinomial:
         hits, trials = np.split(self._peers.group()[1], 2, axis=1)
         self._share = (hits + self.prior_strength * org) / (trials + self.prior_strength)
 
-    def _log_tail(
-        self, rows: ArrayLike, groups: ArrayLike, successes: ArrayLike, trials: ArrayLike
-    ) -> Floats:
+    def _log_tail(self, rows: ArrayLike, groups: ArrayLike, successes: ArrayLike, trials: ArrayLike) -> Floats:
         row, group = self._keys(rows, groups)
         hits, total = self._pairs(row.size, successes, trials)
         result = np.zeros_like(hits)

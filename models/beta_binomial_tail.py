@@ -35,11 +35,7 @@ def _log_term(at: Floats, trials: Floats, a: Floats, b: Floats) -> Floats:
     """Natural log of P(K = at), continued to real `at`."""
     left = trials - at
     ways = special.gammaln(trials + 1.0) - special.gammaln(at + 1.0) - special.gammaln(left + 1.0)
-    drawn = (
-        special.gammaln(at + a)
-        + special.gammaln(np.maximum(left + b, b / 2))
-        - special.gammaln(trials + a + b)
-    )
+    drawn = special.gammaln(at + a) + special.gammaln(np.maximum(left + b, b / 2)) - special.gammaln(trials + a + b)
     whole = special.gammaln(a) + special.gammaln(b) - special.gammaln(a + b)
     return np.asarray(ways + drawn - whole, dtype=np.float64)
 

@@ -42,9 +42,7 @@ class TailCalibrator:
 
     SCHEMA = "tail_calibrator/1"
 
-    def __init__(
-        self, columns: int, bins: int = 512, half_life: int = 50_000, tail_fraction: float = 0.02
-    ) -> None:
+    def __init__(self, columns: int, bins: int = 512, half_life: int = 50_000, tail_fraction: float = 0.02) -> None:
         self.columns = at_least("columns", columns, 1)
         self.bins = at_least("bins", bins, 16)
         self.half_life = at_least("half_life", half_life, 1)
@@ -147,9 +145,7 @@ class TailCalibrator:
         self._slope = np.zeros_like(log)
         self._slope[:, :-1] = (log[:, 1:] - log[:, :-1]) / (self._edges[1:] - self._edges[:-1])
         beyond = survival <= self.tail_fraction
-        self._threshold: Ints = np.where(beyond.any(axis=1), beyond.argmax(axis=1), self.bins).astype(
-            np.int64
-        )
+        self._threshold: Ints = np.where(beyond.any(axis=1), beyond.argmax(axis=1), self.bins).astype(np.int64)
         self._fit(counts)
 
     def _fit(self, counts: Floats) -> None:

@@ -38,9 +38,7 @@ class CountMin:
         if at_least("bits", bits, 4) > MOST_BITS:
             raise InputError(f"bits is {bits}: at most {MOST_BITS}, which is 4 GB a row")
         self._mask = np.uint64((1 << bits) - 1)
-        self._counts: NDArray[np.float32] = np.zeros(
-            (at_least("depth", depth, 1), 1 << bits), dtype=np.float32
-        )
+        self._counts: NDArray[np.float32] = np.zeros((at_least("depth", depth, 1), 1 << bits), dtype=np.float32)
 
     def add_many(self, hashes: Hashes, weights: Floats) -> None:
         """Add `weights` (n,) to the counts of `hashes` (n,)."""

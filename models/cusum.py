@@ -69,9 +69,7 @@ class Cusum:
     def _next(self, row: Ints, values: ArrayLike) -> Floats:
         value = table("values", values, (row.size, self.columns))
         if np.isinf(value).any():
-            raise InputError(
-                "values hold an infinity: cap a score of zero probability before accumulating it"
-            )
+            raise InputError("values hold an infinity: cap a score of zero probability before accumulating it")
         before = self._sums[row].astype(np.float64)
         after = np.maximum(self.decay * before + value - self.allowance, 0.0)
         return np.where(np.isnan(value), before, after)

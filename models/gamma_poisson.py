@@ -125,9 +125,7 @@ class GammaPoisson:
         value = counts("values", values, (row.size, self.columns))
         before = self._own.weights[row].astype(np.float64)[:, None]
         mean = self._own.sums[row, : self.columns] / np.maximum(before, 1.0)
-        noise = self._own.squared_weights(before) / np.maximum(
-            before * before, 1.0
-        )  # relative variance of the mean
+        noise = self._own.squared_weights(before) / np.maximum(before * before, 1.0)  # relative variance of the mean
         known = before > 0
         residual = np.where(known, (value - mean) ** 2 / (1.0 + noise), 0.0)
         shared = [
@@ -191,9 +189,7 @@ class GammaPoisson:
         between = np.maximum(total / (mean * mean) - within, 0.0) / (1.0 + within)
         return mean, within, (weight * between + self.max_strength * above[2]) / (weight + self.max_strength)
 
-    def _predict(
-        self, rows: ArrayLike, groups: ArrayLike, values: ArrayLike
-    ) -> tuple[Floats, Floats, Floats]:
+    def _predict(self, rows: ArrayLike, groups: ArrayLike, values: ArrayLike) -> tuple[Floats, Floats, Floats]:
         """Return the checked values, the predictive mean and its over-dispersion 1/r, all (n, F)."""
         row, group = self._keys(rows, groups)
         value = counts("values", values, (row.size, self.columns))
@@ -210,9 +206,7 @@ class GammaPoisson:
         freedom = weight * (1.0 - noise)
         excess = second - first * raw - freedom * raw
         capped = np.minimum(1.0, self.max_strength / np.maximum(freedom, 1.0))
-        within = (capped * excess / (mean * mean) + strength * self._within[group]) / (
-            capped * freedom + strength
-        )
+        within = (capped * excess / (mean * mean) + strength * self._within[group]) / (capped * freedom + strength)
         within = np.maximum(within, LEAST_DISPERSION)
         day = mean + within * mean * mean
         spread = self._between[group] * peer * peer
@@ -226,8 +220,6 @@ def _leading_term(value: Floats, shape: Floats, odds: Floats) -> Floats:
     I_x(k, r) = x^k (1 - x)^r / (k B(k, r)) * 2F1(k + r, 1; k + 1; x), DLMF 8.17.8, with x = odds / (1 +
     odds).
     """
-    first = (
-        -value * np.log1p(1.0 / odds) - shape * np.log1p(odds) - np.log(value) - special.betaln(value, shape)
-    )
+    first = -value * np.log1p(1.0 / odds) - shape * np.log1p(odds) - np.log(value) - special.betaln(value, shape)
     ratio = np.minimum((value + shape) / (value + 1.0) * odds / (1.0 + odds), 1.0 - 1e-6)
     return np.asarray(first - np.log1p(-ratio), dtype=np.float64)

@@ -12,9 +12,7 @@ from models.state import State, packed, under, unpacked, within
 from models.sums import PeerSums, RowSums
 
 CYCLES = {48: 24, 168: 168}  # 48: hour, then 24 + hour on days off, two circles; 168: one circle of the week
-CONCENTRATION = (
-    12.0  # of the von Mises kernel: a standard deviation of 1.1 hours, so five bins hold 99 % of it
-)
+CONCENTRATION = 12.0  # of the von Mises kernel: a standard deviation of 1.1 hours, so five bins hold 99 % of it
 REACH = 2
 TIE = 1.0 + 1e-9  # bins whose probabilities differ by rounding alone are equally likely
 

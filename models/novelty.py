@@ -48,9 +48,7 @@ class Novelty:
         self._days: Floats = np.zeros(0)
         self._salts: Hashes = np.zeros(0, dtype=np.uint64)
         self._group_days: Floats = np.zeros(0)
-        self._totals: Floats = np.zeros(
-            3
-        )  # the organisation's days, values known, days since the last halving
+        self._totals: Floats = np.zeros(3)  # the organisation's days, values known, days since the last halving
 
     def grow(self, rows: int, groups: int = 1) -> None:
         """Make room for `rows` rows and `groups` peer groups in all; nothing shrinks."""
@@ -133,15 +131,11 @@ class Novelty:
         tables = under("own", self._own.arrays()) | under("peers", self._peers.arrays())
         return mine | {"totals": self._totals} | tables
 
-    def _checked(
-        self, rows: ArrayLike, groups: ArrayLike, values: NDArray[np.uint64]
-    ) -> tuple[Ints, Ints, Hashes]:
+    def _checked(self, rows: ArrayLike, groups: ArrayLike, values: NDArray[np.uint64]) -> tuple[Ints, Ints, Hashes]:
         row, group = keys(rows, groups, self._days.size, self._group_days.size)
         value = np.asarray(values)
         if value.dtype != np.uint64 or value.shape != row.shape:
-            raise InputError(
-                f"values are {value.dtype} of shape {value.shape}: give uint64 hashes {row.shape}"
-            )
+            raise InputError(f"values are {value.dtype} of shape {value.shape}: give uint64 hashes {row.shape}")
         return row, group, value
 
     def _private(self, row: Ints, value: Hashes) -> Hashes:

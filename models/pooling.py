@@ -11,7 +11,7 @@ SPREAD_ROWS = 5.0  # pseudo-rows of the organisation's spread
 def pooled(
     values: Floats, trust: Floats, groups: Ints, n_groups: int, prior_spread: Floats | float
 ) -> tuple[Floats, Floats, Floats]:
-    """Return each group's mean and between-row variance, (n_groups, F), shrunk to the organisation's, which comes third.
+    """Return each group's mean and between-row variance, (n_groups, F), shrunk to the organisation's (third).
 
     Method of moments for the hierarchical model (Gelman et al., Bayesian Data Analysis 3rd ed., section 5.4).
 

@@ -32,15 +32,11 @@ def unpacked(schema: str, state: Mapping[str, NDArray[Any]], like: Mapping[str, 
     """
     found = str(state[SCHEMA]) if SCHEMA in state else "none"
     if found != schema:
-        raise SnapshotError(
-            f"the snapshot's schema is {found!r}, this model reads {schema!r}: retrain or migrate it"
-        )
+        raise SnapshotError(f"the snapshot's schema is {found!r}, this model reads {schema!r}: retrain or migrate it")
     names = set(state) - {SCHEMA}
     if names != set(like):
         odd = sorted(names ^ set(like))
-        raise SnapshotError(
-            f"a snapshot of {schema} lacks or invents {', '.join(odd)}: it is damaged or foreign"
-        )
+        raise SnapshotError(f"a snapshot of {schema} lacks or invents {', '.join(odd)}: it is damaged or foreign")
     result: State = {}
     lengths: dict[str, int] = {}
     for name, mine in like.items():

@@ -187,9 +187,7 @@ def occurrences(values: Ints) -> Ints:
     order = np.argsort(values, kind="stable")
     ordered = values[order]
     position = np.arange(values.size, dtype=np.int64)
-    first = (
-        np.concatenate([[True], ordered[1:] != ordered[:-1]]) if values.size else np.zeros(0, dtype=np.bool_)
-    )
+    first = np.concatenate([[True], ordered[1:] != ordered[:-1]]) if values.size else np.zeros(0, dtype=np.bool_)
     starts = np.maximum.accumulate(np.where(first, position, 0))
     result = np.empty_like(position)
     result[order] = position - starts

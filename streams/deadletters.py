@@ -127,9 +127,7 @@ class DeadLetterSource:
     """
 
     def __init__(self, path: str | Path, resume: Position | None = None) -> None:
-        self._lines = Lines.open(
-            str(path), resume.offset if resume is not None else 0, max_record_bytes=LETTER_BYTES
-        )
+        self._lines = Lines.open(str(path), resume.offset if resume is not None else 0, max_record_bytes=LETTER_BYTES)
 
     @property
     def position(self) -> Position:
@@ -168,9 +166,7 @@ def _letter(line: bytes, where: str) -> Letter:
 
 def _record(letter: Letter) -> Record:
     raw, position = base64.b64decode(letter.raw), Position(letter.source, letter.offset)
-    return (
-        Record(raw, position, letter.reason, letter.detail) if letter.reason in CUT else Record(raw, position)
-    )
+    return Record(raw, position, letter.reason, letter.detail) if letter.reason in CUT else Record(raw, position)
 
 
 def _whole_lines(descriptor: int) -> int:

@@ -8,9 +8,7 @@ from typing import Annotated, Literal, cast, get_args
 import msgspec
 from msgspec import Meta
 
-MAX_SUBJECTS = (
-    10_000  # more customers than this in one event are cut off; records.count tells how many there were
-)
+MAX_SUBJECTS = 10_000  # more customers than this in one event are cut off; records.count tells how many there were
 
 MAX_TEXT = 1024
 

@@ -58,9 +58,7 @@ class Guard:
         self._seen: OrderedDict[str, None] = OrderedDict()
         self._held: list[tuple[AccessEvent, Record]] = []
 
-    def admit(
-        self, event: AccessEvent, record: Record, arrived: float | None = None
-    ) -> list[Admitted | Rejected]:
+    def admit(self, event: AccessEvent, record: Record, arrived: float | None = None) -> list[Admitted | Rejected]:
         """What this event decides: events that waited for it, and itself, in the order they arrived."""
         time = event.time.timestamp()
         if event.event_id in self._seen:

@@ -33,9 +33,7 @@ class Tokens:
 
     def __init__(self, key: bytes) -> None:
         if not 16 <= len(key) <= 64:
-            raise TokenError(
-                f"a token key has 16 to 64 bytes, this one {len(key)}: make one with load_or_create_key"
-            )
+            raise TokenError(f"a token key has 16 to 64 bytes, this one {len(key)}: make one with load_or_create_key")
         self._key = key
         self._hashes: dict[str, blake2b] = {}
         self._offset = int.from_bytes(self._hash("serial").digest(), "big") >> 2  # below 2**62
@@ -52,9 +50,7 @@ class Tokens:
         return int(number[-SERIAL_DIGITS:]) + self._offset if number else -1
 
     def _hash(self, kind: str) -> blake2b:
-        return self._hashes.setdefault(
-            kind, blake2b(key=self._key, digest_size=TOKEN_BYTES, person=kind.encode())
-        )
+        return self._hashes.setdefault(kind, blake2b(key=self._key, digest_size=TOKEN_BYTES, person=kind.encode()))
 
 
 def load_or_create_key(path: str | Path) -> bytes:
@@ -72,15 +68,11 @@ def load_or_create_key(path: str | Path) -> bytes:
     except (OSError, ValueError) as error:
         raise TokenError(f"token key {path}: {error}; give a file this user can read and write") from error
     if mode & 0o027:
-        raise TokenError(
-            f"token key {path}: others can reach it (mode {mode & 0o777:04o}); run chmod 600 on it"
-        )
+        raise TokenError(f"token key {path}: others can reach it (mode {mode & 0o777:04o}); run chmod 600 on it")
     try:
         key = bytes.fromhex(text)
     except ValueError:
-        raise TokenError(
-            f"token key {path}: not one line of hexadecimal digits; restore it from a backup"
-        ) from None
+        raise TokenError(f"token key {path}: not one line of hexadecimal digits; restore it from a backup") from None
     if not KEY_BYTES <= len(key) <= 64:
         raise TokenError(
             f"token key {path}: {len(key)} bytes, but {KEY_BYTES} to 64 are needed; restore it from a backup"

@@ -5,7 +5,7 @@
 - Assumption: the source reports how many records left, or at least which subjects.
 - How an insider evades it: small amounts over weeks (the decayed sums of mild days answer that), or reading and
   typing off (customer breadth).
-- What the analyst does next: ask for the purpose of the export, find where the file is now, suspend the right to export.
+- What the analyst does next: ask for the purpose of the export, find where the file is now, suspend the right.
 """
 
 from detector.detection import Detection
@@ -22,10 +22,20 @@ DETECTION = Detection(
         Size("exported_hour", Peak.EXPORTED_HOUR, "records taken out within an hour without a stated purpose"),
         Size("records", Feature.RECORDS, "records disclosed without a stated purpose"),
         Size("kilobytes", Feature.KILOBYTES, "kB disclosed without a stated purpose"),
-        Size("exports", Feature.EXPORTS, "exports without a stated purpose"),
-        Size("removals", Feature.REMOVALS, "acts of printing, sending or copying away without a stated purpose"),
-        Share("exported_share", Feature.UNEXPLAINED_EXPORTED, Feature.DISCLOSED, "% of records taken out without a purpose"),
+        Volume("exports", Feature.EXPORTS, "exports without a stated purpose"),
+        Volume("removals", Feature.REMOVALS, "acts of printing, sending or copying away without a stated purpose"),
+        Share(
+            "exported_share",
+            Feature.UNEXPLAINED_EXPORTED,
+            Feature.DISCLOSED,
+            "% of records taken out without a purpose",
+        ),
         Share("exports_share", Feature.EXPORTS, Feature.EVENTS, "% of acts taking data out without a purpose"),
-        Share("removals_share", Feature.REMOVALS, Feature.EVENTS, "% of acts carrying data away without a purpose"),
+        Share(
+            "removals_share",
+            Feature.REMOVALS,
+            Feature.EVENTS,
+            "% of acts carrying data away without a purpose",
+        ),
     ),
 )

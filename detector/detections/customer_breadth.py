@@ -21,7 +21,17 @@ DETECTION = Detection(
         Size("touches_hour", Peak.TOUCHES_HOUR, "accesses to customers within an hour"),
         Size("first_touches", Feature.FIRST_TOUCHES, "customers not touched before"),
         Size("unexplained", Feature.UNEXPLAINED, "accesses to customers without a stated purpose"),
-        Share("first_touches_share", Feature.FIRST_TOUCHES, Feature.TOUCHES, "% of accesses to customers not touched before"),
-        Share("unexplained_share", Feature.UNEXPLAINED, Feature.TOUCHES, "% of accesses to customers without a stated purpose"),
+        Share(
+            "first_touches_share",
+            Feature.FIRST_TOUCHES,
+            Feature.TOUCHES,
+            "% of accesses to customers not touched before",
+        ),
+        Share(
+            "unexplained_share",
+            Feature.UNEXPLAINED,
+            Feature.TOUCHES,
+            "% of accesses to customers without a stated purpose",
+        ),
     ),
 )

@@ -9,16 +9,16 @@
 
 from detector.detection import Detection
 from detector.features import Feature
-from detector.measures import Share, Size
+from detector.measures import Share, Volume
 
 DETECTION = Detection(
     name="odd_session",
     technique="T1213",
     lead="A combination of acts unlike this person's days",
     measures=(
-        Size("changes", Feature.CHANGES, "changes"),
-        Size("searches", Feature.SEARCHES, "searches"),
-        Size("refused", Feature.REFUSED, "refused or failed attempts"),
+        Volume("changes", Feature.CHANGES, "changes"),
+        Volume("searches", Feature.SEARCHES, "searches"),
+        Volume("refused", Feature.REFUSED, "refused or failed attempts"),
         Share("changes_share", Feature.CHANGES, Feature.EVENTS, "% of acts that change data"),
         Share("searches_share", Feature.SEARCHES, Feature.EVENTS, "% of acts that search"),
         Share("refused_share", Feature.REFUSED, Feature.EVENTS, "% of acts refused or failed"),

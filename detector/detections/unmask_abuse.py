@@ -9,15 +9,20 @@
 
 from detector.detection import Detection
 from detector.features import Feature
-from detector.measures import Share, Size
+from detector.measures import Share, Volume
 
 DETECTION = Detection(
     name="unmask_abuse",
     technique="T1213",
     lead="Uncovered masked data more often than usual",
     measures=(
-        Size("unmasked", Feature.UNMASKED, "unmasked accesses"),
+        Volume("unmasked", Feature.UNMASKED, "unmasked accesses"),
         Share("unmasked_share", Feature.UNMASKED, Feature.MASKABLE, "% of accesses unmasked"),
-        Share("sensitive_share", Feature.SENSITIVE, Feature.EVENTS, "% of accesses to sensitive data (C3 and above)"),
+        Share(
+            "sensitive_share",
+            Feature.SENSITIVE,
+            Feature.EVENTS,
+            "% of accesses to sensitive data (C3 and above)",
+        ),
     ),
 )

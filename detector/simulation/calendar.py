@@ -56,9 +56,7 @@ def work_calendar(first: date, days: int) -> WorkCalendar:
     opened = set(open_days)
     return WorkCalendar(
         dates=dates,
-        midnights_s=np.array(
-            [datetime(day.year, day.month, day.day, tzinfo=ZONE).timestamp() for day in dates]
-        ),
+        midnights_s=np.array([datetime(day.year, day.month, day.day, tzinfo=ZONE).timestamp() for day in dates]),
         weekdays=np.array([day.weekday() for day in dates]),
         working=np.array([day in opened for day in dates]),
         month_end=np.array([day in month_end for day in dates]),

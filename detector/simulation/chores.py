@@ -50,9 +50,7 @@ def _corrections(world: World, rng: np.random.Generator) -> list[Access]:
             if rng.random() < 0.02:
                 scene = Scene(world, person.index, day, rng)
                 ticket = f"ticket:TK-{int(rng.integers(1_000_000, 9_000_000))}"
-                correct_batch(
-                    scene, day, int(rng.integers(110_000, 480_000)), int(rng.integers(8, 45)), ticket
-                )
+                correct_batch(scene, day, int(rng.integers(110_000, 480_000)), int(rng.integers(8, 45)), ticket)
                 accesses.extend(scene.accesses)
     return accesses
 

@@ -47,9 +47,7 @@ class SimulationConfig:
             raise SimulationError(f"warm_up_days is {self.warm_up_days}; give zero or more")
         least = self.warm_up_days + SHORTEST_AFTER_WARM_UP
         if self.days < least:
-            raise SimulationError(
-                f"days is {self.days}; give at least {least} (the warm-up and a week of stories)"
-            )
+            raise SimulationError(f"days is {self.days}; give at least {least} (the warm-up and a week of stories)")
         try:
             date.fromisoformat(self.start)
         except ValueError as error:

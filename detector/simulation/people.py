@@ -109,20 +109,14 @@ def hire_people(config: SimulationConfig, rng: np.random.Generator) -> tuple[Per
     departments = max(2, config.staff // STAFF_PER_DEPARTMENT)
     numbers = rng.choice(np.arange(1000, 1000 + 12 * config.staff), config.staff, replace=False)
     joiners = set(rng.choice(config.staff, max(2, config.staff // 40), replace=False).tolist())
-    leavers = rng.choice(
-        np.setdiff1d(np.arange(config.staff), list(joiners)), LEAVERS, replace=False
-    ).tolist()
+    leavers = rng.choice(np.setdiff1d(np.arange(config.staff), list(joiners)), LEAVERS, replace=False).tolist()
     span = (config.warm_up_days + 6, config.days + 12)
     last_days = dict(zip(leavers, rng.integers(*span, LEAVERS).tolist(), strict=True))
     last_days[leavers[0]] = int(rng.integers(config.warm_up_days + 6, config.days))
     people = []
     for index in range(config.staff):
         role = ROLES[int(roles[index])]
-        ago = (
-            int(rng.integers(3, 60)) * -1
-            if index not in joiners
-            else int(rng.integers(4, max(5, config.days - 18)))
-        )
+        ago = int(rng.integers(3, 60)) * -1 if index not in joiners else int(rng.integers(4, max(5, config.days - 18)))
         years = 0 if index in joiners else int(rng.gamma(2.0, 3.0) * 365) + 60
         hired = config.first_day + timedelta(days=ago - years if years else ago)
         first, second = rng.integers(len(FAMILY_NAMES)), rng.integers(len(GIVEN_NAMES), size=2)
@@ -131,9 +125,7 @@ def hire_people(config: SimulationConfig, rng: np.random.Generator) -> tuple[Per
         leaves = config.first_day + timedelta(days=last_days[index]) if index in last_days else None
         host = f"WS-{index + 101}"
         identifier = f"E{numbers[index]}"
-        people.append(
-            Person(index, identifier, name, role.name, int(roles[index]), department, hired, leaves, host)
-        )
+        people.append(Person(index, identifier, name, role.name, int(roles[index]), department, hired, leaves, host))
     return (*people, *_services(config))
 
 

@@ -351,9 +351,7 @@ ROLES: tuple[Role, ...] = (
                 0.8,
                 (FIND, CUSTOMER, HISTORY, CLAIM, UNMASK_PHONE, NOTE, MAIL),
             ),
-            Workflow(
-                "team_list", 0.06, "report", 0.6, 0.1, (WORK_LIST, LIST, CLAIM_LIST._replace(chance=0.3))
-            ),
+            Workflow("team_list", 0.06, "report", 0.6, 0.1, (WORK_LIST, LIST, CLAIM_LIST._replace(chance=0.3))),
             FILES,
         ),
     ),

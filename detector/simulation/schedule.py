@@ -217,9 +217,7 @@ def _cover_absences(schedule: Schedule, people: tuple[Person, ...], rng: np.rand
         if person.type != "employee" or len(ROLES[person.role_index].shifts) > 2:
             continue
         gone = np.isnan(schedule.start_h[person.index])
-        runs = [
-            day for day in range(len(gone) - 6) if gone[day : day + 6].all() and not gone[max(0, day - 1)]
-        ]
+        runs = [day for day in range(len(gone) - 6) if gone[day : day + 6].all() and not gone[max(0, day - 1)]]
         mates = [p.index for p in people if p.role == person.role and p.index != person.index]
         for begin in runs[:1]:
             if mates and rng.random() < 0.6:

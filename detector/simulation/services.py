@@ -44,9 +44,7 @@ def service_day(world: World, day: int, rng: np.random.Generator) -> list[Access
         count = int(rng.poisson(job.accesses * rng.gamma(25.0, 1 / 25.0))) * runs
         begin = world.calendar.moment_s(day, job.begin_h) + rng.exponential(0.1) * HOUR_S
         times = begin + np.cumsum(job.pause_s * rng.gamma(30.0, 1 / 30.0, count))
-        rows = np.maximum(job.step.rows * np.exp(job.step.spread * rng.normal(size=count)), 1).astype(
-            np.int64
-        )
+        rows = np.maximum(job.step.rows * np.exp(job.step.spread * rng.normal(size=count)), 1).astype(np.int64)
         subjects = world.customers(person.index, count, rng)
         masked = rng.random(count) > job.step.unmasked
         place = world.place(person.index, day)

@@ -54,9 +54,7 @@ class Manifest:
         return asdict(self)
 
 
-def simulate(
-    config: SimulationConfig, out: Path, progress: Callable[[int, int], None] | None = None
-) -> Manifest:
+def simulate(config: SimulationConfig, out: Path, progress: Callable[[int, int], None] | None = None) -> Manifest:
     """Write the events, their context (roster, assignments, honey, VIPs), the labels and a manifest.
 
     The same configuration gives byte-identical files. Memory is bounded by two days of events.

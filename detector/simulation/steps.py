@@ -75,23 +75,13 @@ LETTER = Step("print", "policy", "letter", 0.10, "print", "C2", "contact", 1.5, 
 CLAIM_PRINT = Step("print", "claims", "document", 0.06, "print", "C3", "health", 3, 0.8, "print")
 MAIL = Step("send", "mail", "message", 0.2, "mail", "C2", "basic", 1, 0.3, "email")
 LIST = Step("export", "crm", "report", 0.6, "export", "C2", "contact", 45, 1.0, reach="many", dwell_s=60)
-CLAIM_LIST = Step(
-    "export", "claims", "report", 0.6, "export", "C3", "health", 35, 1.0, reach="many", dwell_s=60
-)
-POLICY_LIST = Step(
-    "export", "policy", "report", 0.6, "export", "C2", "basic", 60, 1.1, reach="many", dwell_s=60
-)
-BILL_LIST = Step(
-    "export", "billing", "report", 0.7, "export", "C3", "bank", 130, 1.1, reach="many", dwell_s=80
-)
-BIG_LIST = Step(
-    "export", "dwh", "report", 0.5, "export", "C3", "contact", 900, 1.3, reach="none", dwell_s=120
-)
+CLAIM_LIST = Step("export", "claims", "report", 0.6, "export", "C3", "health", 35, 1.0, reach="many", dwell_s=60)
+POLICY_LIST = Step("export", "policy", "report", 0.6, "export", "C2", "basic", 60, 1.1, reach="many", dwell_s=60)
+BILL_LIST = Step("export", "billing", "report", 0.7, "export", "C3", "bank", 130, 1.1, reach="many", dwell_s=80)
+BIG_LIST = Step("export", "dwh", "report", 0.5, "export", "C3", "contact", 900, 1.3, reach="none", dwell_s=120)
 WORK_LIST = Step("query", "crm", "worklist", 0.8, "search", "C1", "basic", 20, 0.5, reach="none")
 SHARED_FILE = Step("read", "fileshare", "file", 0.8, level="C1", fields="none", reach="none", channel="file")
-SHARED_FILE_AGAIN = Step(
-    "read", "fileshare", "file", 0.5, level="C1", fields="none", reach="none", channel="file"
-)
+SHARED_FILE_AGAIN = Step("read", "fileshare", "file", 0.5, level="C1", fields="none", reach="none", channel="file")
 SAVE_FILE = Step("create", "fileshare", "file", 0.3, "update", "C1", "none", reach="none", channel="file")
 DOWNLOAD = Step("download", "fileshare", "file", 0.25, "export", "C2", "basic", 10, 1.2, "file", reach="none")
 PROBE = Step(
@@ -106,29 +96,17 @@ PROBE = Step(
     reach="none",
     name="t_policy",
 )
-PROBE_CLAIM = Step(
-    "query", "dwh", "table", 0.6, "none", "C3", "health", 150, 1.9, "sql", reach="none", name="t_claim"
-)
-PROBE_PARTY = Step(
-    "query", "dwh", "table", 0.3, "none", "C3", "contact", 120, 1.7, "sql", reach="none", name="t_party"
-)
+PROBE_CLAIM = Step("query", "dwh", "table", 0.6, "none", "C3", "health", 150, 1.9, "sql", reach="none", name="t_claim")
+PROBE_PARTY = Step("query", "dwh", "table", 0.3, "none", "C3", "contact", 120, 1.7, "sql", reach="none", name="t_party")
 REST = Step("query", "dwh", "dataset", 0.5, "none", "C2", "basic", 40, 1.4, "api", reach="none")
-CHECK_TABLE = Step(
-    "query", "policy", "table", 0.9, "none", "C2", "basic", 12, 1.5, "sql", reach="none", name="policy"
-)
-CHECK_LOG = Step(
-    "query", "dwh", "table", 0.7, "none", "C1", "none", 60, 1.2, "sql", reach="none", name="t_audit"
-)
+CHECK_TABLE = Step("query", "policy", "table", 0.9, "none", "C2", "basic", 12, 1.5, "sql", reach="none", name="policy")
+CHECK_LOG = Step("query", "dwh", "table", 0.7, "none", "C1", "none", 60, 1.2, "sql", reach="none", name="t_audit")
 GRANT = Step("grant", "crm", "account", 0.15, level="C1", fields="none", reach="none")
 COPY_USB = Step("copy", "endpoint", "file", 0.012, "export", "C2", "contact", 8, 1.0, "usb", reach="none")
 MAIL_FILE = Step("send", "mail", "attachment", 0.08, "mail", "C2", "contact", 6, 1.0, "email", reach="none")
 ARCHIVE = Step("archive", "fileshare", "file", 0.03, level="C2", fields="none", channel="file", reach="none")
-TAKE_FILE = Step(
-    "download", "fileshare", "file", 0.1, "export", "C2", "contact", 12, 1.1, "file", reach="none"
-)
-ACCOUNTS = Step(
-    "query", "billing", "table", 0.012, "none", "C4", "bank", 9, 1.6, "sql", 0.7, "none", name="t_account"
-)
+TAKE_FILE = Step("download", "fileshare", "file", 0.1, "export", "C2", "contact", 12, 1.1, "file", reach="none")
+ACCOUNTS = Step("query", "billing", "table", 0.012, "none", "C4", "bank", 9, 1.6, "sql", 0.7, "none", name="t_account")
 DIAGNOSES = ACCOUNTS._replace(system="claims", fields="health", name="t_diagnosis")
 PEOPLE = ACCOUNTS._replace(system="crm", fields="identity", chance=0.02, name="t_person")
 FOREIGN_TABLES = (ACCOUNTS, DIAGNOSES, PEOPLE)

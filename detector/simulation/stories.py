@@ -71,9 +71,7 @@ def medium_exports(scene: Scene) -> None:
     """A week of exports, each of usual size."""
     for day in scene.days(5):
         for hour in scene.hours(day, scene.number(1.3, 3.5)).tolist():
-            _take_list(
-                scene, day, hour, max(1, int(scene.usual_rows * scene.rng.lognormal(0.3, 0.5))), explained=0.4
-            )
+            _take_list(scene, day, hour, max(1, int(scene.usual_rows * scene.rng.lognormal(0.3, 0.5))), explained=0.4)
 
 
 def slow_drip(scene: Scene) -> None:
@@ -195,14 +193,10 @@ def leaver_takes_files(scene: Scene) -> None:
         if scene.rng.random() < 0.35:
             continue
         for hour in scene.hours(day, scene.number(1, 3), 0.3).tolist():
-            _take_list(
-                scene, day, hour, int(scene.usual_rows * scene.rng.lognormal(0.4, 0.5)) + 1, explained=0.3
-            )
+            _take_list(scene, day, hour, int(scene.usual_rows * scene.rng.lognormal(0.4, 0.5)) + 1, explained=0.3)
         for hour in scene.hours(day, scene.number(2, 12), 0.5).tolist():
             moment = scene.world.calendar.moment_s(day, hour)
-            step = (TAKE_FILE, ARCHIVE, COPY_USB, MAIL_FILE)[
-                int(scene.rng.choice(4, p=[0.45, 0.1, 0.3, 0.15]))
-            ]
+            step = (TAKE_FILE, ARCHIVE, COPY_USB, MAIL_FILE)[int(scene.rng.choice(4, p=[0.45, 0.1, 0.3, 0.15]))]
             scene.add(moment, step, rows=scene.number(5, 80))
     if not scene.accesses:
         _take_list(scene, scene.days(1)[0], 15.0, int(scene.usual_rows * 4) + 1)
@@ -251,9 +245,7 @@ def lookup_then_change(scene: Scene) -> None:
     for day in scene.days(int(scene.rng.integers(4, 11))):
         count = scene.number(1, 3)
         scene.displace(day, 5 * count)
-        for hour, subject in zip(
-            scene.hours(day, count, 0.0, 0.6).tolist(), scene.strangers(count), strict=True
-        ):
+        for hour, subject in zip(scene.hours(day, count, 0.0, 0.6).tolist(), scene.strangers(count), strict=True):
             moment = scene.world.calendar.moment_s(day, hour)
             for step in (FIND, POLICY, HISTORY, UNMASK_BANK):
                 scene.add(moment, step, (subject,))
@@ -302,9 +294,7 @@ def plan_insiders(world: World, rng: np.random.Generator) -> tuple[Story, ...]:
     """
     taken: set[int] = set()
     stories = []
-    for name in sorted(
-        INSIDERS, key=lambda each: (each != "leaver_takes_files", each != "warehouse_dump", each)
-    ):
+    for name in sorted(INSIDERS, key=lambda each: (each != "leaver_takes_files", each != "warehouse_dump", each)):
         insider = INSIDERS[name]
         if name == "leaver_takes_files":
             actor, first = _leaver(world)
@@ -350,9 +340,7 @@ def first_day(world: World, actor: int, longest: int, rng: np.random.Generator) 
 def _leaver(world: World) -> tuple[int, int]:
     """The person whose last day is inside the period, and a day about eight working days before it."""
     last = world.calendar.dates[-1]
-    person = min(
-        (p for p in world.people if p.leaves is not None and p.leaves <= last), key=lambda p: p.index
-    )
+    person = min((p for p in world.people if p.leaves is not None and p.leaves <= last), key=lambda p: p.index)
     present = world.schedule.present(person.index)
     late = present[present >= world.config.warm_up_days]
     return person.index, int(late[-min(len(late), 8)] if len(late) else present[-1])
@@ -362,9 +350,7 @@ def _take_list(scene: Scene, day: int, hour: float, rows: int, explained: float 
     """One export in the manner of the role, naming customers of the own book."""
     step = scene.export
     named = scene.own_book(min(rows, MOST_SUBJECTS)) if step.reach == "many" else ()
-    purpose = (
-        f"report:RP-{int(scene.rng.integers(1_000_000, 9_000_000))}" if scene.rng.random() < explained else ""
-    )
+    purpose = f"report:RP-{int(scene.rng.integers(1_000_000, 9_000_000))}" if scene.rng.random() < explained else ""
     scene.add(
         scene.world.calendar.moment_s(day, hour),
         step,

@@ -74,9 +74,7 @@ class Workdays:
         person = np.repeat(members, count)
         start_s, part = self._moments(day, person)
         workflows = ROLES[role].workflows
-        weights = (
-            np.array([flow.weight for flow in workflows]) * world.traits.tastes[person, : len(workflows)]
-        )
+        weights = np.array([flow.weight for flow in workflows]) * world.traits.tastes[person, : len(workflows)]
         edges = np.cumsum(weights, axis=1)
         chosen = (rng.random(len(person))[:, None] * edges[:, -1:] > edges).sum(axis=1)
         for index, flow in enumerate(workflows):
@@ -114,10 +112,7 @@ class Workdays:
         draw = rng.random((2, count))
         sizes = np.array([len(world.books[one]) for one in owner])
         known = np.array(
-            [
-                world.books[one][at]
-                for one, at in zip(owner, (sizes ** draw[0] - 1).astype(np.int64), strict=True)
-            ]
+            [world.books[one][at] for one, at in zip(owner, (sizes ** draw[0] - 1).astype(np.int64), strict=True)]
         )
         subject = np.where(fresh, world.customers_of(person, rng), known)
         if flow.fresh > 0:
@@ -137,17 +132,11 @@ class Workdays:
         chance = np.minimum(np.array([step.chance for step in steps]) * habits[:, knob], 0.98)
         happens = rng.random((count, length)) < chance
         dwell = np.array([step.dwell_s for step in steps]) * world.traits.dwell[person][:, None]
-        moment = cases.start_s[:, None] + np.cumsum(
-            dwell * rng.lognormal(-0.2, 0.75, (count, length)), axis=1
-        )
-        size = np.where(
-            [step.action == "export" for step in steps], world.traits.report_size[person][:, None], 1.0
-        )
+        moment = cases.start_s[:, None] + np.cumsum(dwell * rng.lognormal(-0.2, 0.75, (count, length)), axis=1)
+        size = np.where([step.action == "export" for step in steps], world.traits.report_size[person][:, None], 1.0)
         median = np.array([step.rows for step in steps]) * size
         spread = np.array([step.spread for step in steps])
-        rows = np.maximum(np.rint(median * np.exp(spread * rng.normal(size=(count, length)))), 1).astype(
-            np.int64
-        )
+        rows = np.maximum(np.rint(median * np.exp(spread * rng.normal(size=(count, length)))), 1).astype(np.int64)
         masked = rng.random((count, length)) > np.array([step.unmasked for step in steps])
         outcome = outcome_codes(rng.random((count, length)))
         purposes = self._purposes(day, flow, cases, result)
@@ -171,10 +160,7 @@ class Workdays:
         rng, count = self._rng, len(cases.person)
         if not flow.purpose:
             return [""] * count
-        habit = (
-            self._world.traits.knobs[cases.person, EXPLAIN]
-            * self._world.schedule.knobs[cases.person, day, EXPLAIN]
-        )
+        habit = self._world.traits.knobs[cases.person, EXPLAIN] * self._world.schedule.knobs[cases.person, day, EXPLAIN]
         given = rng.random(count) > (1.0 - flow.explained) * habit
         told, lag = rng.random(count), rng.exponential(4.0 * HOUR_S, count)
         serial = rng.integers(1_000_000, 9_000_000, count)

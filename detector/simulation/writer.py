@@ -106,9 +106,7 @@ class EventWriter:
         delay = self._rng.uniform(0.0, JITTER_S, len(fresh)) * (self._rng.random(len(fresh)) < OVERTAKEN)
         late = self._rng.random(len(fresh)) < LATE
         delay[late] += self._rng.exponential(1.5 * HOUR_S, int(late.sum()))
-        self._waiting.extend(
-            (access.time_s + wait, access) for access, wait in zip(fresh, delay.tolist(), strict=True)
-        )
+        self._waiting.extend((access.time_s + wait, access) for access, wait in zip(fresh, delay.tolist(), strict=True))
         self._waiting.sort(key=itemgetter(0))
         ready = [access for arrival, access in self._waiting if arrival < until_s]
         del self._waiting[: len(ready)]

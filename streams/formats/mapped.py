@@ -76,9 +76,7 @@ class MappedFormat:
     def _map(self, record: object) -> dict[str, object]:
         if not isinstance(record, dict):
             raise BadEvent(Reason.INVALID, "Expected an object - at `$`")
-        tree: dict[str, object] = {
-            name: value for name, get in self._alone if (value := get(record)) is not None
-        }
+        tree: dict[str, object] = {name: value for name, get in self._alone if (value := get(record)) is not None}
         for part, fields in self._parts.items():
             if values := {name: value for name, get in fields if (value := get(record)) is not None}:
                 tree[part] = values

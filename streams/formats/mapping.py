@@ -27,11 +27,7 @@ PARTS: dict[str, type[msgspec.Struct]] = {
 }
 TARGETS: tuple[str, ...] = (
     *(field.name for field in msgspec.structs.fields(AccessEvent) if field.name not in {*PARTS, "serials"}),
-    *(
-        f"{part}.{field.encode_name}"
-        for part, kind in PARTS.items()
-        for field in msgspec.structs.fields(kind)
-    ),
+    *(f"{part}.{field.encode_name}" for part, kind in PARTS.items() for field in msgspec.structs.fields(kind)),
 )
 REQUIRED: tuple[str, ...] = ("time", "actor.id", "action", "resource.system", "outcome")
 SHIPPED = Path(__file__).parent / "mappings"
@@ -54,16 +50,12 @@ class FieldMapping(_Strict):
     const: Scalar | None = None  # always this; excludes everything else
     path: str | list[str] = []  # the first of these that is neither null nor empty
     transform: list[Literal["strip", "lower", "upper"]] = []
-    extract: str | None = (
-        None  # a regular expression; its first group, the value itself when it does not match
-    )
+    extract: str | None = None  # a regular expression; its first group, the value itself when it does not match
     map: dict[str, Scalar] = {}  # whole values
     patterns: list[tuple[str, Scalar]] = []  # then regular expressions searched for, the first that is found
     default: Scalar | None = None  # when there is no value, or none that the map knows
     format: str = "rfc3339"  # of `time`
-    tokenize: Annotated[str, Field(max_length=16)] | None = (
-        None  # the kind of token; subjects are always tokens
-    )
+    tokenize: Annotated[str, Field(max_length=16)] | None = None  # the kind of token; subjects are always tokens
 
     @property
     def paths(self) -> list[str]:

@@ -32,9 +32,7 @@ def seal(event: AccessEvent, tokens: Tokens, *, plain: bool = False) -> AccessEv
         try:
             force_setattr(event, "time", event.time.astimezone(UTC))
         except OverflowError:
-            raise BadEvent(
-                Reason.INVALID, "Expected a time in the years 1 to 9999 UTC - at `$.time`"
-            ) from None
+            raise BadEvent(Reason.INVALID, "Expected a time in the years 1 to 9999 UTC - at `$.time`") from None
     src = event.src
     if src is not None and src.user_agent is not None and len(src.user_agent) > MAX_TEXT:
         force_setattr(src, "user_agent", src.user_agent[:MAX_TEXT])
@@ -56,9 +54,7 @@ def is_plain(raw: bytes) -> bool:
 def _check_printable(event: AccessEvent) -> None:
     for path, value in _identifiers(event):
         if value is not None and not value.isprintable():
-            raise BadEvent(
-                Reason.UNPRINTABLE, f"Expected no control or bidirectional characters - at `$.{path}`"
-            )
+            raise BadEvent(Reason.UNPRINTABLE, f"Expected no control or bidirectional characters - at `$.{path}`")
 
 
 def _identifiers(event: AccessEvent) -> Iterator[tuple[str, str | None]]:

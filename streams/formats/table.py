@@ -25,7 +25,5 @@ def open_format(name_or_path: str | Path, tokens: Tokens) -> Format:
         return FORMATS[name](tokens)
     if not name.endswith(".toml"):
         known = ", ".join(FORMATS)
-        raise FormatError(
-            f"{name}: no such format; give one of {known}, or a mapping file that ends in .toml"
-        )
+        raise FormatError(f"{name}: no such format; give one of {known}, or a mapping file that ends in .toml")
     return MappedFormat(load_mapping(name), tokens)

@@ -65,9 +65,7 @@ class Chain:
         self._source.close()
 
 
-def open_sources(
-    paths: Sequence[str | Path], framing: Framing = LINES, resume: Position | None = None
-) -> Source:
+def open_sources(paths: Sequence[str | Path], framing: Framing = LINES, resume: Position | None = None) -> Source:
     """The one door: files, folders (all files in them, in order of name) and "-" for standard input.
 
     `SourceError` when nothing was named, a path is missing, a folder has no files, a file comes twice, or

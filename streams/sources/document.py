@@ -27,9 +27,7 @@ class Document:
     cannot be read.
     """
 
-    def __init__(
-        self, path: str, envelope: str, *, offset: int = 0, max_bytes: int = MAX_DOCUMENT_BYTES
-    ) -> None:
+    def __init__(self, path: str, envelope: str, *, offset: int = 0, max_bytes: int = MAX_DOCUMENT_BYTES) -> None:
         self._name = path
         self._records = self._load(path, envelope, max_bytes)
         self._size = Path(path).stat().st_size
@@ -82,19 +80,13 @@ class Document:
         except KeyError:
             return [self._flawed(text, Reason.INVALID, f"Expected a list - at `$.{envelope}`")]
         except (msgspec.DecodeError, RecursionError, ValueError):
-            return [
-                self._flawed(
-                    text, Reason.NOT_JSON, f"Expected a JSON document with a list - at `$.{envelope}`"
-                )
-            ]
+            return [self._flawed(text, Reason.NOT_JSON, f"Expected a JSON document with a list - at `$.{envelope}`")]
         return [self._element(index, bytes(raw)) for index, raw in enumerate(elements)]
 
     def _element(self, index: int, raw: bytes) -> Record:
         position = Position(self._name, index)
         if len(raw) > MAX_RECORD_BYTES:
-            return Record(
-                raw[:KEPT_BYTES], position, Reason.TOO_LARGE, f"longer than {MAX_RECORD_BYTES} bytes"
-            )
+            return Record(raw[:KEPT_BYTES], position, Reason.TOO_LARGE, f"longer than {MAX_RECORD_BYTES} bytes")
         return Record(raw, position)
 
     def _flawed(self, text: bytes, reason: Reason, detail: str) -> Record:

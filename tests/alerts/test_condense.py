@@ -81,9 +81,7 @@ def test_a_new_detection_joins_the_open_alert(condenser, submit, make_finding):
     assert joined.alert.updated_at == opened.updated_at + timedelta(hours=1)
 
 
-def test_a_stronger_finding_of_the_same_detection_and_day_replaces_the_weaker(
-    condenser, submit, make_finding
-):
+def test_a_stronger_finding_of_the_same_detection_and_day_replaces_the_weaker(condenser, submit, make_finding):
     submit(condenser)
     stronger = make_finding(p_value=1e-9)
     updated = submit(condenser, findings=[stronger], at=timedelta(seconds=5))
@@ -205,9 +203,7 @@ def test_findings_that_differ_in_their_words_alone_are_ranked_alike_in_any_order
 
 
 @pytest.mark.parametrize("change", ["findings", "risk", "time"])
-def test_a_submission_out_of_contract_is_refused_and_changes_nothing(
-    condenser, make_finding, morning, change
-):
+def test_a_submission_out_of_contract_is_refused_and_changes_nothing(condenser, make_finding, morning, change):
     given = {"findings": [make_finding()], "risk": 50.0, "time": morning}
     given[change] = {"findings": [], "risk": 101.0, "time": morning.replace(tzinfo=None)}[change]
     with pytest.raises(ContractError, match="'A' at claims/0 1"):
@@ -245,9 +241,7 @@ def test_a_snapshot_anywhere_between_submissions_changes_no_decision(play, tuple
 @quick
 @given(submissions, st.randoms(use_true_random=False))
 def test_the_order_of_findings_within_a_submission_does_not_matter(play, tuples, random):
-    shuffled = [
-        (actor, random.sample(parts, len(parts)), risk, gap_s) for actor, parts, risk, gap_s in tuples
-    ]
+    shuffled = [(actor, random.sample(parts, len(parts)), risk, gap_s) for actor, parts, risk, gap_s in tuples]
     assert play(Condenser(CondenserConfig()), shuffled) == play(Condenser(CondenserConfig()), tuples)
 
 

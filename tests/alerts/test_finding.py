@@ -24,9 +24,7 @@ def test_a_finding_survives_json(make_finding):
 
 def test_numbers_of_numpy_and_whole_numbers_print_as_floats_and_counts(make_finding):
     plain = make_finding(observed=412.0, event_count=30)
-    given = make_finding(
-        observed=np.float64(412), event_count=np.int64(30), certain=np.bool_(False), threshold=61
-    )
+    given = make_finding(observed=np.float64(412), event_count=np.int64(30), certain=np.bool_(False), threshold=61)
     assert msgspec.json.encode(given) == msgspec.json.encode(plain)
 
 

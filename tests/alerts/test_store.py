@@ -106,9 +106,7 @@ def test_an_older_body_never_replaces_a_newer_one(owned, commit, make_alert, ris
 def test_alerts_come_by_opening_then_id_and_can_be_narrowed(owned, commit, make_alert, morning):
     times = (timedelta(hours=2), timedelta(0), timedelta(microseconds=-120_000), timedelta(0))
     given = [
-        make_alert(
-            alert_id=f"{9 - n}" * 20, actor="AB"[n % 2], opened_at=morning + time, updated_at=morning + time
-        )
+        make_alert(alert_id=f"{9 - n}" * 20, actor="AB"[n % 2], opened_at=morning + time, updated_at=morning + time)
         for n, time in enumerate(times)
     ]
     commit(owned, *given)
@@ -241,9 +239,7 @@ def test_a_full_disk_is_said_and_nothing_is_half_written(owned, commit, make_ale
     commit(owned, make_alert(), position="1")
     pages = raw(owned).execute("PRAGMA page_count").fetchone()[0]
     raw(owned).execute(f"PRAGMA max_page_count = {pages + 2}")
-    large = [
-        make_alert(alert_id=f"{n:020x}", findings=(make_finding(sentence="x" * 4000),)) for n in range(50)
-    ]
+    large = [make_alert(alert_id=f"{n:020x}", findings=(make_finding(sentence="x" * 4000),)) for n in range(50)]
     with pytest.raises(StoreError, match=r"alerts\.db: the disk is full"):
         commit(owned, *large, position="2")
     assert owned.alerts() == [make_alert()]

@@ -20,8 +20,6 @@ def test_a_time_of_another_zone_is_stored_in_utc():
 
 
 def test_the_tables_can_be_made_in_postgresql_too():
-    statements = [
-        str(CreateTable(table).compile(dialect=postgresql.dialect())) for table in metadata.sorted_tables
-    ]
+    statements = [str(CreateTable(table).compile(dialect=postgresql.dialect())) for table in metadata.sorted_tables]
     assert len(statements) == 3
     assert all("CREATE TABLE" in statement for statement in statements)

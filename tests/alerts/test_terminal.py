@@ -21,9 +21,7 @@ def words_of(text):
     return " ".join(text.split())
 
 
-def test_a_table_names_id_time_actor_severity_risk_detections_and_the_first_sentence(
-    make_alert, make_finding
-):
+def test_a_table_names_id_time_actor_severity_risk_detections_and_the_first_sentence(make_alert, make_finding):
     second = make_finding(detection="off_hours", sentence="second sentence")
     said = words_of(shown(alert_table([make_alert(findings=(make_finding(), second))]), width=160))
     for part in ("01234567", "2026-03-02", "01:14", "E-7f3a", "high", "72.5", "bulk_export, off_hours"):

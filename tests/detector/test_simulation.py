@@ -98,9 +98,7 @@ def test_every_event_keeps_the_input_contract(insurer: Insurer) -> None:
 
 
 def test_event_ids_are_unique(insurer: Insurer) -> None:
-    assert (
-        len({event["event_id"] for event in insurer.events}) == len(insurer.events) == insurer.manifest.events
-    )
+    assert len({event["event_id"] for event in insurer.events}) == len(insurer.events) == insurer.manifest.events
 
 
 def test_events_arrive_in_order_but_for_a_little_jitter_and_a_few_late_ones(insurer: Insurer) -> None:
@@ -188,9 +186,7 @@ def test_no_key_system_action_or_channel_belongs_to_insiders_alone(insurer: Insu
         }
 
     theirs = {mark for event in insurer.events if event["event_id"] in stolen for mark in marks(event)}
-    ordinary = {
-        mark for event in insurer.events if event["actor"]["id"] not in actors for mark in marks(event)
-    }
+    ordinary = {mark for event in insurer.events if event["actor"]["id"] not in actors for mark in marks(event)}
     assert theirs
     assert theirs <= ordinary
 
@@ -239,9 +235,7 @@ def test_every_story_can_be_told_mildly_and_boldly(name: str, strength: float, s
     insider.tell(scene)
     assert scene.accesses
     assert {access.person for access in scene.accesses} == {actor}
-    assert all(
-        access.time_s >= world.calendar.midnights_s[world.config.warm_up_days] for access in scene.accesses
-    )
+    assert all(access.time_s >= world.calendar.midnights_s[world.config.warm_up_days] for access in scene.accesses)
 
 
 def test_a_bold_actor_takes_more_than_a_mild_one() -> None:

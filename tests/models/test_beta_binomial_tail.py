@@ -16,12 +16,8 @@ def mine(k: int, n: int, a: float, b: float) -> float:
 
 
 @settings(max_examples=150, deadline=None)
-@given(
-    n=st.integers(1, 200), share=st.floats(0, 1), mean=st.floats(0.005, 0.995), strength=st.floats(1.0, 300.0)
-)
-def test_up_to_two_hundred_trials_the_tail_is_exact(
-    n: int, share: float, mean: float, strength: float
-) -> None:
+@given(n=st.integers(1, 200), share=st.floats(0, 1), mean=st.floats(0.005, 0.995), strength=st.floats(1.0, 300.0))
+def test_up_to_two_hundred_trials_the_tail_is_exact(n: int, share: float, mean: float, strength: float) -> None:
     k = 1 + int(share * (n - 1))
     a, b = mean * strength, (1 - mean) * strength
     assert mine(k, n, a, b) == pytest.approx(exact(k, n, a, b), rel=1e-7, abs=1e-9)

@@ -82,9 +82,7 @@ EXAMPLES: dict[type, Example] = {
         lambda rng: (*rows(rng), rng.poisson(rng.gamma(2.0, 10.0, (50, 2)))),
         keyed=True,
     ),
-    BetaBinomial: Example(
-        lambda: grown(BetaBinomial(2, group_half_life=70, org_half_life=90)), shares, keyed=True
-    ),
+    BetaBinomial: Example(lambda: grown(BetaBinomial(2, group_half_life=70, org_half_life=90)), shares, keyed=True),
     Novelty: Example(
         lambda: grown(Novelty(half_life=3, bits=12, peer_bits=12)),
         lambda rng: (*rows(rng, 4), distinct_values(rng)),
@@ -106,9 +104,7 @@ EXAMPLES: dict[type, Example] = {
         keyed=True,
         scored=lambda arguments: arguments[:1],
     ),
-    Cusum: Example(
-        lambda: grown(Cusum(3), ()), lambda rng: (rows(rng)[0], rng.exponential(2.0, (50, 3))), keyed=True
-    ),
+    Cusum: Example(lambda: grown(Cusum(3), ()), lambda rng: (rows(rng)[0], rng.exponential(2.0, (50, 3))), keyed=True),
     TailCalibrator: Example(
         lambda: TailCalibrator(3, bins=64, half_life=70), lambda rng: (rng.exponential(1.0, (200, 3)),)
     ),
@@ -122,15 +118,11 @@ EXAMPLES: dict[type, Example] = {
     ),
     LogNormal: Example(pooled_log_normal, lambda rng: (*rows(rng), rng.lognormal(3.0, 1.0, (50, 2)))),
     Seen: Example(lambda: Seen(12), lambda rng: (hashes(rng, 50, 500),), learn="add_many"),
-    Mahalanobis: Example(
-        lambda: Mahalanobis(FEATURES, half_life=150), lambda rng: (rng.normal(size=(200, 4)),)
-    ),
+    Mahalanobis: Example(lambda: Mahalanobis(FEATURES, half_life=150), lambda rng: (rng.normal(size=(200, 4)),)),
 }
 every_model = pytest.mark.parametrize("kind", EXAMPLES, ids=lambda kind: kind.__name__)
 every_river_model = pytest.mark.parametrize("kind", [HalfSpaceTrees, Loda, Mahalanobis])
-every_keyed_model = pytest.mark.parametrize(
-    "kind", [kind for kind, example in EXAMPLES.items() if example.keyed]
-)
+every_keyed_model = pytest.mark.parametrize("kind", [kind for kind, example in EXAMPLES.items() if example.keyed])
 
 
 def draws(kind: type, seed: int, calls: int = 4) -> list[Arguments]:
@@ -168,9 +160,7 @@ def test_every_model_has_an_example() -> None:
     for module in pkgutil.iter_modules(models.__path__):
         named = importlib.import_module(f"models.{module.name}")
         classes = inspect.getmembers(named, inspect.isclass)
-        found |= {
-            kind for _, kind in classes if kind.__module__ == named.__name__ and hasattr(kind, "snapshot")
-        }
+        found |= {kind for _, kind in classes if kind.__module__ == named.__name__ and hasattr(kind, "snapshot")}
     assert {kind.__name__ for kind in found} == {kind.__name__ for kind in EXAMPLES}
 
 

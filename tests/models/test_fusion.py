@@ -63,9 +63,7 @@ def test_results_are_p_values_even_at_the_extremes(fuse: Callable[..., np.ndarra
     at=st.integers(0, 5),
     factor=st.floats(0.01, 0.9),
 )
-def test_a_smaller_p_value_never_makes_the_whole_less_remarkable(
-    p: list[float], at: int, factor: float
-) -> None:
+def test_a_smaller_p_value_never_makes_the_whole_less_remarkable(p: list[float], at: int, factor: float) -> None:
     less = list(p)
     less[at % len(p)] *= factor
     for fuse in P_VALUES:

@@ -69,9 +69,7 @@ HOSTILE: dict[str, tuple[bytes, Reason]] = {
         Reason.DUPLICATE_KEY,
     ),
     "a type twice instead of another": (
-        line()
-        .replace(b', "type": "employee"', b"")
-        .replace(b'"type": "report"', b'"type": "report", "type": "a"'),
+        line().replace(b', "type": "employee"', b"").replace(b'"type": "report"', b'"type": "report", "type": "a"'),
         Reason.DUPLICATE_KEY,
     ),
     "an escaped newline in an id": (line(event_id="a\nb"), Reason.UNPRINTABLE),

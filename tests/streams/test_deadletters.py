@@ -79,9 +79,7 @@ def test_letters_that_were_removed_are_noticed(path: Path) -> None:
     letters.close()
 
 
-def test_a_full_disk_is_said_in_words_and_leaves_no_half_letter(
-    path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_full_disk_is_said_in_words_and_leaves_no_half_letter(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     letters = DeadLetters(path)
     letters.write(rejected(1))
     before = letters.size

@@ -45,9 +45,7 @@ def record(one: AccessEvent) -> Record:
 def names(decided: Decided) -> list[str]:
     """The ids admitted, late ones as ~id, and rejected ones as !id."""
     return [
-        f"!{one.raw.decode()}"
-        if isinstance(one, Rejected)
-        else f"{'~' if one.late else ''}{one.event.event_id}"
+        f"!{one.raw.decode()}" if isinstance(one, Rejected) else f"{'~' if one.late else ''}{one.event.event_id}"
         for one in decided
     ]
 
@@ -133,9 +131,7 @@ def test_an_event_far_behind_is_no_witness_against_the_held_ones() -> None:
 
 def test_a_first_event_from_the_future_does_not_make_the_log_late() -> None:
     guard = Guard()
-    decided = run(
-        guard, event("2099", 26_000, "X"), event("a", 0, "A"), event("b", 0.1, "B"), event("c", 0.2)
-    )
+    decided = run(guard, event("2099", 26_000, "X"), event("a", 0, "A"), event("b", 0.1, "B"), event("c", 0.2))
     assert names(decided) == ["a", "b", "!2099", "c"]
 
 
@@ -187,9 +183,7 @@ def test_an_event_after_its_arrival_is_rejected_however_many_agree() -> None:
 
 def test_a_log_written_ahead_of_its_time_is_believed() -> None:
     guard = Guard()
-    decided = run(
-        guard, event("a", 0, "A"), event("b", 0, "B"), event("c", 9, "C"), event("d", 9, "D"), arrived=0.0
-    )
+    decided = run(guard, event("a", 0, "A"), event("b", 0, "B"), event("c", 9, "C"), event("d", 9, "D"), arrived=0.0)
     assert names(decided) == ["a", "b", "c", "d"]
 
 

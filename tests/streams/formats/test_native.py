@@ -74,9 +74,7 @@ def test_every_field_of_the_contract_is_read() -> None:
 
 def test_subjects_leave_as_tokens_and_their_numbers_as_steps() -> None:
     got = decode(line(subjects=["C-88312", "C-88315", "anonymous"]))
-    assert got.subjects == tuple(
-        TOKENS.token("subject", name) for name in ("C-88312", "C-88315", "anonymous")
-    )
+    assert got.subjects == tuple(TOKENS.token("subject", name) for name in ("C-88312", "C-88315", "anonymous"))
     assert got.serials[1] - got.serials[0] == 3
     assert got.serials[2] == -1
     assert "88312" not in repr(got)

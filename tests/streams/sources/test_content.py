@@ -13,12 +13,8 @@ DATA = b"".join(b"%07d\n" % n for n in range(CHUNK_BYTES // 2))  # four chunks
 
 
 @pytest.mark.parametrize("pack", [bytes, gzip.compress, zstandard.compress])
-@pytest.mark.parametrize(
-    "count", [0, 1, 8, CHUNK_BYTES, CHUNK_BYTES + 8, len(DATA) - 8, len(DATA), len(DATA) + 1]
-)
-def test_what_is_skipped_is_not_read_and_nothing_else_is_lost(
-    tmp_path: Path, pack: object, count: int
-) -> None:
+@pytest.mark.parametrize("count", [0, 1, 8, CHUNK_BYTES, CHUNK_BYTES + 8, len(DATA) - 8, len(DATA), len(DATA) + 1])
+def test_what_is_skipped_is_not_read_and_nothing_else_is_lost(tmp_path: Path, pack: object, count: int) -> None:
     path = tmp_path / "a"
     path.write_bytes(pack(DATA))  # type: ignore[operator]
     content = Content.open(path)

@@ -27,9 +27,7 @@ def only(folder: Path, data: bytes, envelope: str = "Records", max_bytes: int = 
         (b'{"Records": [' + b"1," * 600_000 + b"1]}", Reason.TOO_LARGE),
     ],
 )
-def test_a_document_that_cannot_be_read_is_one_flawed_record(
-    tmp_path: Path, data: bytes, reason: Reason
-) -> None:
+def test_a_document_that_cannot_be_read_is_one_flawed_record(tmp_path: Path, data: bytes, reason: Reason) -> None:
     source = only(tmp_path, data)
     assert [record.flaw for record in source.next_batch(10)] == [reason]
     assert source.finished

@@ -83,9 +83,7 @@ def test_a_partial_last_line_waits_for_its_end(log: Writer) -> None:
 @pytest.mark.parametrize("rotate", [Writer.rename, Writer.copy_and_truncate])
 @pytest.mark.parametrize("restart", [False, True])
 @pytest.mark.parametrize("packed", [False, True])
-def test_rotation_loses_nothing_and_repeats_nothing(
-    log: Writer, rotate: object, restart: bool, packed: bool
-) -> None:
+def test_rotation_loses_nothing_and_repeats_nothing(log: Writer, rotate: object, restart: bool, packed: bool) -> None:
     source = Follow(str(log.path))
     log.write(4)
     assert take(source) == [1, 2, 3, 4]

@@ -26,9 +26,7 @@ def write(folder: Path, data: bytes, name: str = "a") -> Path:
 
 
 @pytest.mark.parametrize("size", [MAX_RECORD_BYTES, MAX_RECORD_BYTES + 1, 3 * MAX_RECORD_BYTES])
-def test_a_line_that_is_too_long_becomes_one_flawed_record_and_the_stream_goes_on(
-    tmp_path: Path, size: int
-) -> None:
+def test_a_line_that_is_too_long_becomes_one_flawed_record_and_the_stream_goes_on(tmp_path: Path, size: int) -> None:
     records = read(write(tmp_path, b"1\n" + b"x" * size + b"\n2\n"))
     assert [record.position.offset for record in records] == [0, 2, size + 3]
     assert records[2].raw == b"2"

@@ -1,0 +1,82 @@
+"""What is normal for one actor: each measure's own normal and the peers', and the hours of the day."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detector.errors import NotFoundError
+from detector.shard import Shard
+
+
+@dataclass(frozen=True, slots=True)
+class MeasureNormal:
+    """One measure of one detection. Figures are in ``unit`` a working day; ``None`` where nothing is known.
+
+    Attributes:
+        detection: the detection that measures it.
+        unit: what is counted.
+        own: the actor's normal.
+        peers: the peers' normal.
+        days: decayed number of own days it rests on.
+    """
+
+    detection: str
+    unit: str
+    own: float | None
+    peers: float | None
+    days: int
+
+
+@dataclass(frozen=True, slots=True)
+class Portrait:
+    """What is normal for one actor.
+
+    Attributes:
+        pseudonym: the actor's name outside.
+        group: the peer group.
+        peers: actors in it, this one apart.
+        active_days: days on which the actor did anything.
+        measures: in the order of the detections.
+        hours: the share of presence by hour, (48,): 24 hours of working days, then 24 of days off.
+    """
+
+    pseudonym: str
+    group: str
+    peers: int
+    active_days: int
+    measures: tuple[MeasureNormal, ...]
+    hours: NDArray[np.float64]
+
+
+def portrait_of(shard: Shard, actor: str) -> Portrait:
+    """The portrait of an actor, named by id or pseudonym.
+
+    Raises:
+        NotFoundError: the shard has no such actor.
+    """
+    engine = shard.engine
+    people = engine.people
+    row = people.find(actor)
+    if row is None:
+        named = (row for row, known in enumerate(people.ids) if known and shard.pseudonym(known) == actor)
+        row = next(named, None)
+    if row is None:
+        raise NotFoundError(f"{actor}: nobody in this state has this id or pseudonym; alerts name their actors")
+    group = int(people.groups[row])
+    measures = []
+    index = 0
+    for detection in engine.detections.values():
+        for measure in detection.measures:
+            normal = engine.baselines.normal(index, row, group)
+            own, peers = normal.expected, normal.peer_expected
+            measures.append(MeasureNormal(detection.name, measure.unit, own, peers, normal.days))
+            index += 1
+    return Portrait(
+        pseudonym=shard.pseudonym(people.ids[row]),
+        group=people.group_names[group],
+        peers=int((people.groups[: len(people)] == group).sum()) - 1,
+        active_days=int(people.active_days[row]),
+        measures=tuple(measures),
+        hours=engine.hours.distribution_many([row], [group])[0],
+    )

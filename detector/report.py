@@ -1,0 +1,123 @@
+"""Results as rich renderables and lines for a person."""
+
+from collections.abc import Mapping, Sequence
+
+from rich.table import Table
+from rich.text import Text
+
+from alerts.escape import escape
+from detector.app import Replayed
+from detector.detection import amount
+from detector.evaluation import Evaluation
+from detector.portrait import Portrait
+from detector.readiness import Readiness, readiness
+from detector.shard import Shard
+
+DAY_S = 86_400.0
+BARS = " ▁▂▃▄▅▆▇█"
+
+
+def summary(replayed: Replayed) -> list[str]:
+    """What a replay came to: events, rejected records, alerts, the budget, and which detections are not ready."""
+    feed, shard = replayed.feed, replayed.feed.shard
+    counts, engine = shard.counts, shard.engine
+    rejected = sum(count for name, count in counts.items() if name.startswith("rejected."))
+    lines = [f"{counts['events']:,} events, {counts['late']:,} late, {counts['duplicates']:,} duplicates"]
+    if counts["unknown_keys"]:
+        lines.append(f"{counts['unknown_keys']:,} keys that the input contract does not know were ignored")
+    if rejected:
+        reasons = ", ".join(f"{count:,} {name[9:]}" for name, count in sorted(counts.items()) if name[:9] == "rejected.")
+        lines.append(f"{rejected:,} rejected ({reasons}); the dead letters are in {feed.dead_letters}")
+    allowed = engine.config.risk.budget * engine.budget.employee_days / 1_000.0
+    lines.append(
+        f"{len(replayed.alerts)} alerts; of the budget of {engine.config.risk.budget:g} in 1,000 employee-days, "
+        f"{allowed:.1f} by now, {engine.budget.told} used"
+    )
+    idle = [item for item in readiness(engine) if not item.ready]
+    lines += [f"not ready: {item.detection}: {item.why}" for item in idle]
+    return lines if idle else [*lines, "every detection is ready"]
+
+
+def readiness_table(items: Sequence[Readiness]) -> Table:
+    """A row for each detection: ready, or why not."""
+    table = _table("detection", "ready", "why not")
+    for item in items:
+        table.add_row(item.detection, "yes" if item.ready else "no", item.why)
+    return table
+
+
+def standout_table(shard: Shard, reveal: bool) -> Table:
+    """Who stands out among the others, though no baseline is ready: not alerts."""
+    table = _table("who", "what", "seen", "others")
+    for one in shard.engine.standouts():
+        who = one.actor if reveal else shard.pseudonym(one.actor)
+        table.add_row(escape(who), one.unit, amount(one.observed), amount(one.peers))
+    return table
+
+
+def evaluation_table(evaluation: Evaluation) -> Table:
+    """A row for each story: what it was and what became of it."""
+    table = _table("story", "kind", "actor", "told", "delay", "alert")
+    for story in evaluation.stories:
+        told = bool(story.alert_ids)
+        right = told == (story.kind == "insider")
+        word = ("caught" if told else "missed") if story.kind == "insider" else ("flagged" if told else "left alone")
+        delay = f"{story.delay_s / DAY_S:.1f} d" if story.delay_s is not None else ""
+        table.add_row(
+            story.story, story.kind, escape(story.actor), Text(word, style="" if right else "bold red"), delay,
+            story.alert_ids[0][:8] if told else "",
+        )  # fmt: skip
+    return table
+
+
+def evaluation_lines(evaluation: Evaluation) -> list[str]:
+    """The figures of an evaluation, in words."""
+    share = f"{evaluation.share_true:.0%}" if evaluation.share_true is not None else "none"
+    lines = [
+        f"insiders found: {evaluation.found} of {evaluation.insiders}",
+        f"benign twins flagged: {evaluation.flagged} of {evaluation.twins}",
+        f"alerts after the warm-up: {evaluation.alerts}, true: {share}"
+        + (f" (and {evaluation.early_alerts} before its end)" if evaluation.early_alerts else ""),
+    ]
+    if evaluation.median_delay_s is not None:
+        lines.append(f"median delay: {evaluation.median_delay_s / DAY_S:.1f} days from a story's start")
+    rate = evaluation.alerts_per_1000_employee_days
+    if rate is not None and evaluation.alerts:
+        false = rate * (1.0 - evaluation.true_alerts / evaluation.alerts)
+        lines.append(f"in 1,000 employee-days: {rate:.2f} alerts, {false:.2f} of them false")
+    return lines
+
+
+def portrait_table(portrait: Portrait) -> Table:
+    """A row for each measure: own normal, the peers', and on how many days it rests."""
+    table = _table("detection", "measure", "own normal", "peers", "days")
+    for one in portrait.measures:
+        own, peers = (amount(value) if value is not None else "not known" for value in (one.own, one.peers))
+        table.add_row(one.detection, one.unit, own, peers, str(one.days))
+    return table
+
+
+def hours_lines(portrait: Portrait) -> list[str]:
+    """The hours of presence as two rows of bars, 0 to 23 o'clock."""
+    most = max(float(portrait.hours.max()), 1e-9)
+    bars = [BARS[round(float(share) / most * (len(BARS) - 1))] for share in portrait.hours]
+    return [
+        "               0     6     12    18",
+        f"working days   {''.join(bars[:24])}",
+        f"days off       {''.join(bars[24:])}",
+    ]
+
+
+def count_table(counts: Mapping[str, int], name: str) -> Table:
+    """Counts by name, as given."""
+    table = _table(name, "count")
+    for key, count in counts.items():
+        table.add_row(key, f"{count:,}")
+    return table
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
