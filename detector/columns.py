@@ -22,6 +22,8 @@ REFUSED = frozenset({"denied", "failure"})
 MAX_AMOUNT = 10_000_000.0
 """One event adds at most this much to any sum: far above any real export, below what float32 sums can hold."""
 MAX_CACHED = 200_000
+PLACE_BITS = 44
+"""Bits of a place's hash: with the 20 of a row they fill one key, and a million places still hardly collide."""
 MAX_HASHED_SUBJECTS = 1_000
 """Distinct customers are estimated from at most this many subjects an event; `records.count` has the volume."""
 
@@ -61,7 +63,7 @@ class Columns:
 
 
 class Hashes(dict[tuple[str, ...], int]):
-    """64-bit hashes of the places of one kind, bounded; the same in every process."""
+    """Hashes of the places of one kind, ``PLACE_BITS`` wide; bounded, and the same in every process."""
 
     def __init__(self, kind: Kind) -> None:
         super().__init__()
@@ -72,7 +74,7 @@ class Hashes(dict[tuple[str, ...], int]):
             self.clear()
         text = "/".join(names).encode("utf-8", "surrogatepass")
         digest = blake2b(text, digest_size=8, person=self._person).digest()
-        self[names] = known = int.from_bytes(digest, "little") or 1
+        self[names] = known = int.from_bytes(digest, "little") >> (64 - PLACE_BITS) or 1
         return known
 
 

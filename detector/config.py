@@ -61,7 +61,7 @@ class IntakeConfig(_Section):
 class ProfilesConfig(_Section):
     """Bounds on memory."""
 
-    max_actors: Annotated[int, Field(ge=16, le=5_000_000)] = 200_000
+    max_actors: Annotated[int, Field(ge=16, le=1_048_576)] = 200_000
     recent_events: Annotated[int, Field(ge=1_024, le=10_000_000)] = 65_536
 
 

@@ -64,7 +64,7 @@ class Engine:
         self.gate = Gate(config.learning)
         self.recent = Recent(config.profiles.recent_events)
         self.teller = Teller(self)
-        self.scores = np.zeros((0, OPEN_DAYS, len(self.baselines.measures)), np.float32)
+        self.scores = np.zeros((0, OPEN_DAYS, len(self.baselines.measures)), np.float16)
         self.levels = np.zeros((0, 2))  # accounting day, and the actor's decayed level on it
         self.slot_days = np.full(SLOTS, NEVER, np.int64)
         self.pending = NEVER  # the closed day that waits to be learned

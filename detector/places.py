@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from detector.columns import PLACE_BITS
 from detector.features import N_KINDS
 from models.novelty import Novelty
 
@@ -14,7 +15,7 @@ MAX_FIRSTS = 1_000_000
 """First sightings of open days that are told apart; beyond them a place counts as seen, which alerts on nothing."""
 COMPACT = 200_000
 
-Pairs = tuple[NDArray[np.int64], NDArray[np.uint64]]
+VALUE_MASK = np.uint64((1 << PLACE_BITS) - 1)
 
 
 class Places:
@@ -29,8 +30,8 @@ class Places:
 
     def __init__(self, half_life_days: float) -> None:
         self._novelty = Novelty(half_life_days)
-        self._firsts: dict[int, set[tuple[int, int]]] = {}
-        self._pairs: dict[int, list[Pairs]] = {}
+        self._firsts: dict[int, set[int]] = {}
+        self._pairs: dict[int, list[NDArray[np.uint64]]] = {}
         self._live: dict[int, dict[int, int]] = {}
         self._coming: list[tuple[int, int]] = []
 
@@ -42,9 +43,11 @@ class Places:
         """Forget rows; what they did on open days is dropped as well."""
         self._novelty.clear(rows)
         gone = set(rows.tolist())
-        self._firsts = {day: {pair for pair in firsts if pair[0] not in gone} for day, firsts in self._firsts.items()}
+        self._firsts = {
+            day: {pair for pair in firsts if pair >> PLACE_BITS not in gone} for day, firsts in self._firsts.items()
+        }
         for parts in self._pairs.values():
-            parts[:] = [(r[keep], v[keep]) for r, v in parts for keep in [~np.isin(r, rows)]]
+            parts[:] = [pairs[~np.isin(_rows(pairs), rows)] for pairs in parts]
 
     def score(
         self,
@@ -67,17 +70,18 @@ class Places:
         there = np.flatnonzero(flat)
         events = there // N_KINDS
         row, value = rows[events], flat[there]
-        self._remember(row, value, days[events])
+        pairs = (row.astype(np.uint64) << np.uint64(PLACE_BITS)) | value
+        self._remember(pairs, days[events])
         unseen = np.flatnonzero(~self._novelty.seen_many(row, value))
         out = np.zeros(len(rows))
         if len(unseen):
             p = self._novelty.score_many(row[unseen], groups[events[unseen]], value[unseen])
             own_days = self._novelty.days_many(row[unseen])
             for place, index in enumerate(unseen.tolist()):
-                event, first = int(events[index]), (int(row[index]), int(value[index]))
+                event = int(events[index])
                 day = int(days[event])
-                if self._first_today(day, first):
-                    shared = self._live.get(day, {}).get(first[1], 0) / (active + 1.0)
+                if self._first_today(day, int(pairs[index])):
+                    shared = self._live.get(day, {}).get(int(value[index]), 0) / (active + 1.0)
                     probability = max(float(p[place]), 2.0 * shared / (float(own_days[place]) + 2.0), LEAST_P)
                     out[event] += round(-100.0 * float(np.log10(probability)))
         return out
@@ -91,74 +95,56 @@ class Places:
 
     def learn(self, day: int, groups: NDArray[np.int64], kept: NDArray[np.bool_]) -> None:
         """Learn a closed day of the rows that are ``kept`` (rows,), and drop the day."""
-        rows, values = self._unique(day)
-        mine = kept[rows] if len(rows) else np.zeros(0, np.bool_)
+        pairs = self._unique(day)
+        rows, values = _rows(pairs), pairs & VALUE_MASK
+        mine = kept[rows]
         if mine.any():
             self._novelty.learn_many(rows[mine], groups[rows[mine]], values[mine])
         for days in (self._firsts, self._pairs, self._live):
             days.pop(day, None)
 
-    def snapshot(self) -> dict[str, NDArray[Any]]:
-        """All state as arrays by name."""
-        days = sorted(self._pairs)
-        state: dict[str, NDArray[Any]] = {"days": np.array(days, np.int64)}
-        for day in days:
-            rows, values = self._unique(day)
-            state |= {f"pairs.{day}.rows": rows, f"pairs.{day}.values": values}
-        for name, days_of in (
-            ("firsts", self._firsts),
-            ("live", {d: c.items() for d, c in self._live.items()}),
-        ):
-            for day, pairs in days_of.items():
-                state[f"{name}.{day}"] = np.array(sorted(pairs), object).astype(np.uint64).reshape(-1, 2)
-        state["coming"] = np.array(self._coming, object).astype(np.uint64).reshape(-1, 2)
+    def snapshot(self) -> dict[str, Any]:
+        """All state: arrays by name, and plain values."""
+        state: dict[str, Any] = {f"pairs.{day}": self._unique(day) for day in sorted(self._pairs)}
+        state["firsts"] = [[day, sorted(firsts)] for day, firsts in sorted(self._firsts.items())]
+        state["live"] = [[day, sorted(counts.items())] for day, counts in sorted(self._live.items())]
+        state["coming"] = list(self._coming)
         return state | {f"novelty.{name}": array for name, array in self._novelty.snapshot().items()}
 
-    def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
+    def restore(self, state: Mapping[str, Any]) -> None:
         """Go on from a snapshot."""
         self._pairs = {
-            int(day): [(np.array(state[f"pairs.{day}.rows"]), np.array(state[f"pairs.{day}.values"]))]
-            for day in state["days"].tolist()
+            int(name.removeprefix("pairs.")): [np.array(pairs, np.uint64)]
+            for name, pairs in state.items()
+            if name.startswith("pairs.")
         }
-        self._firsts, self._live = {}, {}
-        for name, array in state.items():
-            kind, _, day = name.partition(".")
-            if kind == "firsts":
-                self._firsts[int(day)] = {(int(row), int(value)) for row, value in array.tolist()}
-            elif kind == "live":
-                self._live[int(day)] = {int(value): int(count) for value, count in array.tolist()}
-        self._coming = [(int(day), int(value)) for day, value in state["coming"].tolist()]
+        self._firsts = {day: set(firsts) for day, firsts in state["firsts"]}
+        self._live = {day: dict(counts) for day, counts in state["live"]}
+        self._coming = [(day, value) for day, value in state["coming"]]
         prefix = "novelty."
         self._novelty.restore({k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)})
 
-    def _first_today(self, day: int, first: tuple[int, int]) -> bool:
+    def _first_today(self, day: int, pair: int) -> bool:
         firsts = self._firsts.setdefault(day, set())
-        if first in firsts or len(firsts) >= MAX_FIRSTS:
+        if pair in firsts or len(firsts) >= MAX_FIRSTS:
             return False
-        firsts.add(first)
-        self._coming.append((day, first[1]))
+        firsts.add(pair)
+        self._coming.append((day, pair & int(VALUE_MASK)))
         return True
 
-    def _remember(self, rows: NDArray[np.int64], values: NDArray[np.uint64], days: NDArray[np.int64]) -> None:
+    def _remember(self, pairs: NDArray[np.uint64], days: NDArray[np.int64]) -> None:
         for day in np.unique(days).tolist():
-            mine = days == day
             parts = self._pairs.setdefault(day, [])
-            parts.append(_distinct(rows[mine], values[mine]))
-            if len(parts) > 1 and sum(len(part[0]) for part in parts[1:]) > max(COMPACT, len(parts[0][0])):
+            parts.append(np.unique(pairs[days == day]))
+            if sum(map(len, parts[1:])) > max(COMPACT, len(parts[0])):
                 self._unique(day)
 
-    def _unique(self, day: int) -> Pairs:
+    def _unique(self, day: int) -> NDArray[np.uint64]:
         parts = self._pairs.get(day, [])
-        if not parts:
-            return np.zeros(0, np.int64), np.zeros(0, np.uint64)
         if len(parts) > 1:
-            parts[:] = [_distinct(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))]
-        return parts[0]
+            parts[:] = [np.unique(np.concatenate(parts))]
+        return parts[0] if parts else np.zeros(0, np.uint64)
 
 
-def _distinct(rows: NDArray[np.int64], values: NDArray[np.uint64]) -> Pairs:
-    order = np.lexsort((values, rows))
-    rows, values = rows[order], values[order]
-    first = np.ones(len(rows), np.bool_)
-    first[1:] = (rows[1:] != rows[:-1]) | (values[1:] != values[:-1])
-    return rows[first], values[first]
+def _rows(pairs: NDArray[np.uint64]) -> NDArray[np.int64]:
+    return (pairs >> np.uint64(PLACE_BITS)).astype(np.int64)

@@ -67,14 +67,14 @@ class Risk:
         )
         self._joint = TailCalibrator(1, half_life=CALIBRATION_HALF_LIFE)
         self._cusum = Cusum(measures, ALLOWANCE, CUSUM_HALF_LIFE_DAYS)
-        self._habits = np.zeros((0, measures), np.float32)
+        self._habits = np.zeros((0, measures), np.float16)
         self._habit_days = np.zeros(0, np.float32)
 
     def grow(self, rows: int) -> None:
         """Make room for rows in all."""
         if rows > len(self._habits):
             more = rows - len(self._habits)
-            self._habits = np.concatenate([self._habits, np.zeros((more, self._habits.shape[1]), np.float32)])
+            self._habits = np.concatenate([self._habits, np.zeros((more, self._habits.shape[1]), np.float16)])
             self._habit_days = np.concatenate([self._habit_days, np.zeros(more, np.float32)])
             self._cusum.grow(rows)
 
@@ -106,7 +106,7 @@ class Risk:
         self._measure.learn_many(scores[kept])
         self._cusum.learn_many(rows, np.minimum(judged.today, MOST_A_DAY))
         decay = 2.0 ** (-1.0 / HABIT_HALF_LIFE_DAYS)
-        self._habits[mine] = self._habits[mine] * decay + np.minimum(raw, MOST_HABIT)
+        self._habits[mine] = self._habits[mine].astype(np.float64) * decay + np.minimum(raw, MOST_HABIT)
         self._habit_days[mine] = self._habit_days[mine] * decay + 1.0
         self._accumulated.learn_many(judged.sums[kept])
         self._joint.learn_many(self._loda.score_many(judged.accumulated[kept])[:, None])

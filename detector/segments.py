@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 Number = TypeVar("Number", np.float64, np.int64)
 
-GRID: Final = 2.0**-16
-"""Scores are rounded to this step; with at most 2**20 keys in a batch every intermediate stays below 2**53 steps."""
+GRID: Final = 2.0**-6
+"""Scores are rounded to this step, a hundredth of a nat or so: then float16 keeps them and sums of them are exact."""
 SCORE_SPAN: Final = 1024.0
 """No score reaches this value (the largest is 300, a p-value of 1e-300)."""
 COUNT_SPAN: Final = 2.0**25
@@ -77,5 +77,5 @@ class Segments:
 
 
 def to_grid(scores: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Scores rounded to the grid, so that later arithmetic on them is exact."""
-    return np.round(scores / GRID) * GRID
+    """Scores rounded to what float16 keeps of the grid, so that later arithmetic on them is exact."""
+    return (np.round(scores / GRID) * GRID).astype(np.float16).astype(np.float64)

@@ -29,7 +29,7 @@ class Cusum:
         self.columns = at_least("columns", columns, 1)
         self.allowance = positive("allowance", allowance)
         self.decay = 2.0 ** (-1.0 / positive("half_life", half_life))
-        self._sums: NDArray[np.float32] = np.zeros((0, columns), dtype=np.float32)
+        self._sums: NDArray[np.float16] = np.zeros((0, columns), dtype=np.float16)
 
     def grow(self, rows: int) -> None:
         """Make room for `rows` rows in all; nothing shrinks."""

@@ -47,7 +47,7 @@ class HourOfWeek:
             raise InputError(f"bins is {bins}: give 48 (working day or not) or 168 (hour of the week)")
         self.bins = bins
         self.prior_strength = positive("prior_strength", prior_strength)
-        self._own = RowSums(bins, half_life)
+        self._own = RowSums(bins, half_life, np.float16)
         self._peers = PeerSums(bins, group_half_life, org_half_life)
         self._spread = _kernel_matrix(bins)
         self._refresh()

@@ -43,6 +43,10 @@ class LogNormal:
     def __init__(self, columns: int, half_life: float = 30.0) -> None:
         self.columns = at_least("columns", columns, 1)
         self._own = RowSums(2 * columns, positive("half_life", half_life))
+        self._mean: Floats
+        self._spread: Floats
+        self._variance: Floats
+        self._org: Floats
         self.pool(np.zeros(0, np.int64), 1)
 
     def grow(self, rows: int, groups: int = 1) -> None:
@@ -111,11 +115,12 @@ class LogNormal:
 
     def score_one(self, row: int, group: int, values: ArrayLike) -> Floats:
         """`score_many` of one row: values (F,) to scores (F,)."""
-        return self.score_many([row], [group], [values])[0]
+        score: Floats = self.score_many([row], [group], np.asarray(values)[None])[0]
+        return score
 
     def learn_one(self, row: int, group: int, values: ArrayLike) -> None:
         """`learn_many` of one row: values (F,)."""
-        self.learn_many([row], [group], [values])
+        self.learn_many([row], [group], np.asarray(values)[None])
 
     def snapshot(self) -> State:
         """Return the state as named arrays, restored exactly by `restore`."""

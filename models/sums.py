@@ -3,6 +3,8 @@
 Both classes hold state only. They are composed into models and count in observations, never in time.
 """
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,6 +18,7 @@ class RowSums:
     Args:
         width: numbers summed per row.
         half_life: in observations of that row.
+        dtype: of the sums; float16 keeps three digits, enough for presences.
 
     Attributes:
         decay: the factor old sums are multiplied by at each observation.
@@ -23,10 +26,10 @@ class RowSums:
         sums: (rows, width) decayed sums.
     """
 
-    def __init__(self, width: int, half_life: float) -> None:
+    def __init__(self, width: int, half_life: float, dtype: type[np.floating[Any]] = np.float32) -> None:
         self.decay = 2.0 ** (-1.0 / positive("half_life", half_life))
         self.weights: NDArray[np.float32] = np.zeros(0, dtype=np.float32)
-        self.sums: NDArray[np.float32] = np.zeros((0, at_least("width", width, 1)), dtype=np.float32)
+        self.sums: NDArray[np.floating[Any]] = np.zeros((0, at_least("width", width, 1)), dtype=dtype)
 
     @property
     def rows(self) -> int:
@@ -46,7 +49,7 @@ class RowSums:
     def learn_many(self, rows: Ints, values: Floats) -> None:
         """Add one observation, `values` (n, width), to each of `rows` (n,), which are all different."""
         self.weights[rows] = self.weights[rows] * self.decay + 1.0
-        self.sums[rows] = self.sums[rows] * self.decay + values
+        self.sums[rows] = self.sums[rows].astype(np.float64) * self.decay + values
 
     def squared_weights(self, weights: Floats) -> Floats:
         """Sum of the squared weights of rows whose sum of weights is `weights`.

@@ -13,6 +13,7 @@ KEY_BYTES = 32
 TOKEN_BYTES = 8  # 16 hexadecimal characters: two of a million customers collide with probability 3e-8
 SERIAL_DIGITS = 18  # what fits in 63 bits together with the offset
 DIGITS = "0123456789"
+MAX_REMEMBERED = 100_000  # subjects whose tokens are kept at hand
 
 
 class Tokens:
@@ -36,6 +37,7 @@ class Tokens:
             raise TokenError(f"a token key has 16 to 64 bytes, this one {len(key)}: make one with load_or_create_key")
         self._key = key
         self._hashes: dict[str, blake2b] = {}
+        self._subjects: dict[str, tuple[str, int]] = {}
         self._offset = int.from_bytes(self._hash("serial").digest(), "big") >> 2  # below 2**62
 
     def token(self, kind: str, value: str) -> str:
@@ -48,6 +50,15 @@ class Tokens:
         """The number that ends `value` (its last 18 digits) plus a secret offset; -1 without a number."""
         number = value[len(value.rstrip(DIGITS)) :]
         return int(number[-SERIAL_DIGITS:]) + self._offset if number else -1
+
+    def subject(self, value: str) -> tuple[str, int]:
+        """The token and the serial of a subject; those seen lately are remembered, as people come back to customers."""
+        known = self._subjects.get(value)
+        if known is None:
+            if len(self._subjects) >= MAX_REMEMBERED:
+                self._subjects.clear()
+            known = self._subjects[value] = (self.token("subject", value), self.serial(value))
+        return known
 
     def _hash(self, kind: str) -> blake2b:
         return self._hashes.setdefault(kind, blake2b(key=self._key, digest_size=TOKEN_BYTES, person=kind.encode()))

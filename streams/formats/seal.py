@@ -39,8 +39,9 @@ def seal(event: AccessEvent, tokens: Tokens, *, plain: bool = False) -> AccessEv
     subjects = event.subjects
     if subjects:
         subjects = subjects[:MAX_SUBJECTS]
-        force_setattr(event, "subjects", tuple([tokens.token("subject", subject) for subject in subjects]))
-        force_setattr(event, "serials", tuple([tokens.serial(subject) for subject in subjects]))
+        known = [tokens.subject(subject) for subject in subjects]
+        force_setattr(event, "subjects", tuple([token for token, _ in known]))
+        force_setattr(event, "serials", tuple([serial for _, serial in known]))
     elif event.serials:
         force_setattr(event, "serials", ())
     return event
