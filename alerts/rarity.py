@@ -1,6 +1,6 @@
 """A probability in words."""
 
-RAREST_DAYS = 1e9
+RAREST_DAYS = 1e6
 """Beyond one day in this many, a number would claim more than any model knows."""
 
 COMMON = 0.2

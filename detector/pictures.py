@@ -19,17 +19,23 @@ INCHES: Final = (10.0, 4.5)
 
 
 def draw_risk(
-    path: Path, title: str, days: Sequence[date], risks: Sequence[float], told: Sequence[date], story: tuple[date, date] | None
+    path: Path,
+    title: str,
+    days: Sequence[date],
+    risks: Sequence[float],
+    told: Sequence[date],
+    story: tuple[date, date] | None,
 ) -> None:
-    """One actor's risk, 0 to 100, over days of activity; marks the alerts ``told`` and shades the days of a known story."""
+    """One actor's risk, 0 to 100, over days of activity; marks the alerts ``told``, shades the days of a story."""
     figure, axes = _figure()
     if story is not None:
-        axes.axvspan(np.datetime64(story[0]), np.datetime64(story[1]) + 1, color=SHADE, label="what was planted")
-    at = [np.datetime64(day) for day in days]
+        axes.axvspan(_number(story[0]), _number(story[1]) + 1.0, color=SHADE, label="what was planted")
+    at = [_number(day) for day in days]
     axes.plot(at, list(risks), color=INK, marker="o", markersize=3, label="risk")
     for number, day in enumerate(told):
-        axes.axvline(np.datetime64(day), color=ACCENT, linestyle="--", label="alert" if number == 0 else None)
+        axes.axvline(_number(day), color=ACCENT, linestyle="--", label="alert" if number == 0 else None)
     axes.set(title=title, ylabel="risk, 0 to 100", ylim=(0, 102))
+    axes.xaxis_date()
     axes.legend(loc="upper left")
     figure.autofmt_xdate()
     _save(figure, path)
@@ -54,6 +60,10 @@ def draw_portrait(path: Path, portrait: Portrait) -> None:
     bottom.invert_yaxis()
     bottom.legend()
     _save(figure, path)
+
+
+def _number(day: date) -> float:
+    return float((day - date(1970, 1, 1)).days)  # matplotlib counts days from there
 
 
 def _figure() -> tuple[Figure, Axes]:

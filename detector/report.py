@@ -26,7 +26,9 @@ def summary(replayed: Replayed) -> list[str]:
     if counts["unknown_keys"]:
         lines.append(f"{counts['unknown_keys']:,} keys that the input contract does not know were ignored")
     if rejected:
-        reasons = ", ".join(f"{count:,} {name[9:]}" for name, count in sorted(counts.items()) if name[:9] == "rejected.")
+        reasons = ", ".join(
+            f"{count:,} {name[9:]}" for name, count in sorted(counts.items()) if name[:9] == "rejected."
+        )
         lines.append(f"{rejected:,} rejected ({reasons}); the dead letters are in {feed.dead_letters}")
     allowed = engine.config.risk.budget * engine.budget.employee_days / 1_000.0
     lines.append(
@@ -51,7 +53,8 @@ def standout_table(shard: Shard, reveal: bool) -> Table:
     table = _table("who", "what", "seen", "others")
     for one in shard.engine.standouts():
         who = one.actor if reveal else shard.pseudonym(one.actor)
-        table.add_row(escape(who), one.unit, amount(one.observed), amount(one.peers))
+        others = amount(one.peers) if one.peers is not None else ""
+        table.add_row(escape(who), one.unit, amount(one.observed), others)
     return table
 
 

@@ -219,7 +219,7 @@ class Teller:
         normal = engine.baselines.normal(column, row, group)
         observed = engine.baselines.observed(column, sums, peaks)
         ids, count = self._contributors(scene, index, contributing(measure))
-        persistent = bool(judged.accumulated[index, column] > judged.today[index, column])
+        persistent = bool(judged.today[index, column] < WORTH_NATS)
         sentence = detection.sentence(measure, observed, normal)
         return Finding(
             detection=detection.name,

@@ -1,0 +1,123 @@
+"""Commands about single records: dead letters, and what a mapping makes of a sample."""
+
+# ruff: noqa: PLC0415 - a command imports what it needs when it runs, so that --help answers at once
+
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from detector.cli_options import CONFIG, OUT, REVEAL, Inputs, configured, reveal_all, say, say_all, tokens_of
+
+letters = typer.Typer(help="Rejected records: see them, and replay them after a fix.", rich_markup_mode=None)
+mappings = typer.Typer(help="Mappings from other formats.", rich_markup_mode=None)
+
+PATH = Annotated[Path, typer.Argument(help="A file of dead letters, or the state folder it is in.")]
+SHOWN: Final = 12
+"""Unmapped paths shown of a sample: the commonest."""
+
+
+@letters.command("list")
+def list_letters(
+    path: PATH, raw: Annotated[bool, typer.Option("--raw", help="The records themselves.")] = False
+) -> None:
+    """List rejected records: where, why, and how many of each reason."""
+    from base64 import b64decode
+
+    from streams import count_letters, read_letters
+
+    file = _file_of(path)
+    for letter in read_letters(file):
+        if raw:
+            sys.stdout.buffer.write(b64decode(letter.raw) + b"\n")
+        else:
+            typer.echo(f"{letter.source}@{letter.offset}\t{letter.reason.value}\t{letter.detail}")
+    sys.stdout.flush()
+    say_all([f"{count:,} {reason.value}" for reason, count in count_letters(file).items()] or ["no dead letters"])
+
+
+@letters.command("replay")
+def replay_letters(  # noqa: PLR0913 - each parameter is one option
+    path: PATH,
+    *,
+    config: CONFIG = None,
+    mapping: Annotated[str | None, typer.Option(help="A mapping's name, or a TOML file.")] = None,
+    roster: Annotated[Path | None, typer.Option(help="Who works here, CSV.")] = None,
+    honey: Annotated[Path | None, typer.Option(help="Planted customers, one id a line.")] = None,
+    out: OUT = None,
+    reveal: REVEAL = False,
+) -> None:
+    """Take rejected records in again after a fix.
+
+    Given a state folder, they are judged by what it has learned, and each is replayed once; given a file, alone.
+    """
+    from alerts.lines import send_alerts, write_alerts
+    from detector.feed import Feed
+    from streams import DeadLetterSource, Position
+
+    folder = path if path.is_dir() else None
+    settings = configured(config, Inputs(mapping=mapping, roster=roster, honey=honey), state=folder)
+    file = _file_of(path)
+    feed = Feed(settings, tokens_of(settings), file.with_name(f"{file.name}.again"))
+    until = file.stat().st_size
+    source = DeadLetterSource(file, Position(str(file), feed.letters_read))
+    try:
+        taken, changed = feed.replay_letters(source, until)
+        if folder is None:
+            changed += feed.conclude(None)
+    finally:
+        source.close()
+        feed.close()
+    final = list({alert.alert_id: alert for alert in changed}.values())
+    final = reveal_all(final, feed.shard.known) if reveal else final
+    if out is not None:
+        write_alerts(out, final)
+    else:
+        send_alerts(sys.stdout.buffer, final)
+    say(f"{taken:,} records replayed, {len(final)} alerts opened or changed")
+    if feed.dead_letters.exists():
+        say(f"what is rejected again is in {feed.dead_letters}")
+
+
+@mappings.command("test")
+def try_mapping(
+    mapping: Annotated[str, typer.Argument(help="A mapping's name, or a TOML file.")],
+    samples: Annotated[list[Path], typer.Argument(help="Files and folders of records.")],
+    most: Annotated[int, typer.Option(help="Records tried.")] = 100,
+) -> None:
+    """Show the events that a mapping makes of sample records, and what it left unmapped."""
+    from streams import MappedFormat, explain_mapping, open_format, open_sources
+
+    format_ = open_format(mapping, tokens_of(configured(None)))
+    if not isinstance(format_, MappedFormat):
+        raise typer.BadParameter(f"{mapping} is read as it is, without a mapping", param_hint="MAPPING")
+    source = open_sources(samples, format_.framing)
+    unmapped: Counter[str] = Counter()
+    events = 0
+    try:
+        while most > 0 and (records := source.next_batch(most)):
+            most -= len(records)
+            for explained in explain_mapping(format_, records):
+                unmapped.update(explained.unmapped)
+                if explained.event:
+                    events += 1
+                    typer.echo(explained.event)
+                if explained.rejected is not None:
+                    rejected = explained.rejected
+                    say(f"{rejected.position}: {rejected.reason.value}: {rejected.detail}")
+    finally:
+        source.close()
+    say(f"{events:,} events; {format_.counts.dropped:,} records dropped by the mapping's rules")
+    if unmapped:
+        say(f"{len(unmapped):,} paths are not mapped; the commonest:")
+        say_all(
+            [f"  {count:6,} {name}" for name, count in sorted(unmapped.items(), key=lambda x: (-x[1], x[0]))[:SHOWN]]
+        )
+
+
+def _file_of(path: Path) -> Path:
+    from detector.checkpoint import DEAD_LETTERS
+
+    return path / DEAD_LETTERS if path.is_dir() else path

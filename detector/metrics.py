@@ -1,0 +1,145 @@
+"""What is measured of a running shard, and the endpoint that tells it."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Final, Literal, NamedTuple
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
+
+from alerts.alert import Severity
+from detector.config import MetricsConfig
+from detector.errors import MetricsError
+from detector.feed import Feed
+from detector.readiness import readiness
+from streams import Reason
+
+SECONDS: Final = (0.005, 0.02, 0.1, 0.5, 2.0, 10.0, 60.0)
+
+
+class Metric(NamedTuple):
+    """One line of the catalogue."""
+
+    name: str
+    kind: Literal["counter", "gauge", "histogram"]
+    help: str
+    labels: tuple[str, ...] = ()
+
+
+CATALOGUE: Final = (
+    Metric("innerwatch_events", "counter", "Events scored."),
+    Metric("innerwatch_rejected", "counter", "Records kept out as dead letters.", ("reason",)),
+    Metric("innerwatch_late_events", "counter", "Events scored but not learned, since they were late."),
+    Metric("innerwatch_duplicates", "counter", "Events dropped because their id was seen before."),
+    Metric("innerwatch_dropped", "counter", "Records that a drop rule of the mapping took out."),
+    Metric("innerwatch_unknown_keys", "counter", "Keys that the input contract does not know."),
+    Metric("innerwatch_actors", "gauge", "Actors that have a profile."),
+    Metric("innerwatch_crowd_events", "counter", "Events of actors for whom there was no room."),
+    Metric("innerwatch_watermark_seconds", "gauge", "The newest event's time, Unix seconds."),
+    Metric("innerwatch_checkpoint_seconds", "histogram", "Time to write and commit a checkpoint."),
+    Metric("innerwatch_batch_seconds", "histogram", "Time from reading a batch to telling its alerts."),
+    Metric("innerwatch_findings", "counter", "Findings.", ("detection",)),
+    Metric("innerwatch_alerts", "counter", "Alerts opened.", ("severity",)),
+    Metric("innerwatch_budget_allowed", "gauge", "Alerts that the budget allows for the employee-days so far."),
+    Metric("innerwatch_budget_used", "gauge", "Alerts told from that budget."),
+    Metric("innerwatch_ready", "gauge", "1 if the detection can judge, else 0.", ("detection",)),
+    Metric("innerwatch_employee_days", "counter", "Days of active employees judged."),
+)
+"""Every metric there is. Labels have few values, known beforehand; no label and no name is about a person."""
+
+_TOTALS: Final = {
+    "innerwatch_events": "events",
+    "innerwatch_late_events": "late",
+    "innerwatch_duplicates": "duplicates",
+    "innerwatch_dropped": "dropped",
+    "innerwatch_unknown_keys": "unknown_keys",
+    "innerwatch_employee_days": "employee_days",
+}
+"""Counters that are one total of the shard."""
+_TOTALS_BY_LABEL: Final = {
+    "innerwatch_rejected": "rejected",
+    "innerwatch_findings": "findings",
+    "innerwatch_alerts": "alerts",
+}
+"""Counters whose labels' totals have this prefix."""
+
+
+class Metrics:
+    """The catalogue with its values, in a registry of its own; brought up to date once a batch.
+
+    Args:
+        detections: the names of the detections that run.
+    """
+
+    def __init__(self, detections: Sequence[str]) -> None:
+        self.registry = CollectorRegistry(auto_describe=True)
+        self._counters: dict[str, Counter] = {}
+        self._gauges: dict[str, Gauge] = {}
+        self._histograms: dict[str, Histogram] = {}
+        for metric in CATALOGUE:
+            if metric.kind == "counter":
+                self._counters[metric.name] = Counter(*_named(metric), registry=self.registry)
+            elif metric.kind == "gauge":
+                self._gauges[metric.name] = Gauge(*_named(metric), registry=self.registry)
+            else:
+                self._histograms[metric.name] = Histogram(*_named(metric), registry=self.registry, buckets=SECONDS)
+        self._last: dict[tuple[str, str], int] = {}
+        self._labels: Mapping[str, Sequence[str]] = {
+            "innerwatch_rejected": [reason.value for reason in Reason],
+            "innerwatch_findings": detections,
+            "innerwatch_alerts": [severity.value for severity in Severity],
+        }
+        for name, labels in self._labels.items():
+            for label in labels:
+                self._counters[name].labels(label)
+
+    def update(self, feed: Feed, batch_s: float) -> None:
+        """Take over where the feed stands after a batch that took ``batch_s`` seconds."""
+        engine, counts = feed.shard.engine, feed.shard.counts
+        for name, key in _TOTALS.items():
+            self._raise(name, "", counts[key])
+        for name, prefix in _TOTALS_BY_LABEL.items():
+            for label in self._labels[name]:
+                self._raise(name, label, counts[f"{prefix}.{label}"])
+        self._raise("innerwatch_crowd_events", "", engine.people.crowded)
+        self._gauges["innerwatch_actors"].set(len(engine.people))
+        self._gauges["innerwatch_watermark_seconds"].set(max(engine.watermark, 0.0))
+        self._gauges["innerwatch_budget_allowed"].set(engine.config.risk.budget * engine.budget.employee_days / 1_000.0)
+        self._gauges["innerwatch_budget_used"].set(engine.budget.told)
+        for item in readiness(engine):
+            self._gauges["innerwatch_ready"].labels(item.detection).set(item.ready)
+        self._histograms["innerwatch_batch_seconds"].observe(batch_s)
+        for seconds in feed.checkpoint_seconds:
+            self._histograms["innerwatch_checkpoint_seconds"].observe(seconds)
+
+    @contextmanager
+    def served(self, config: MetricsConfig) -> Iterator[int]:
+        """Serve the metrics over HTTP on a loopback address; gives the port, 0 where it is turned off.
+
+        Raises:
+            MetricsError: the address is taken.
+        """
+        if not config.enabled:
+            yield 0
+            return
+        try:
+            server, thread = start_http_server(config.port, config.host, self.registry)
+        except OSError as error:
+            raise MetricsError(
+                f"metrics.port {config.port} on {config.host} cannot be opened ({error.strerror}); give another one, 0 "
+                "for any, or set metrics.enabled to false"
+            ) from error
+        try:
+            yield server.server_port
+        finally:
+            server.shutdown()
+            server.server_close()
+            thread.join()
+
+    def _raise(self, name: str, label: str, total: int) -> None:
+        counter = self._counters[name].labels(label) if label else self._counters[name]
+        counter.inc(max(total - self._last.get((name, label), 0), 0))
+        self._last[name, label] = total
+
+
+def _named(metric: Metric) -> tuple[str, str, tuple[str, ...]]:
+    return metric.name, metric.help, metric.labels

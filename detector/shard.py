@@ -1,0 +1,191 @@
+"""Hops 2 to 7 for one shard: records in, alerts that opened or changed out; a pure function of the log."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+import msgspec
+from numpy.typing import NDArray
+
+from alerts.alert import Alert
+from alerts.condense import Condenser, CondenserConfig, Reason
+from detector.calendar import DAY_S
+from detector.closing import Closed
+from detector.config import Config
+from detector.context import Context
+from detector.engine import Engine
+from detector.errors import CheckpointError
+from detector.people import STRANGERS_GROUP
+from detector.snapshot import State
+from detector.state import packed_values, unpacked_values
+from detector.telling import Told
+from streams import Admitted, Framing, Guard, GuardConfig, Record, Rejected, Tokens, open_format
+
+SHARD: Final = "0"
+"""The name of the only shard of files: their positions say the rest."""
+CROWD_NAME: Final = "E-crowd"
+"""Stands for all actors for whom there was no room."""
+
+
+class Known(msgspec.Struct, frozen=True, array_like=True):
+    """Who is behind a pseudonym: the actor's id, role and department as far as they are known."""
+
+    id: str
+    role: str | None
+    department: str | None
+
+
+def pseudonym_of(tokens: Tokens, actor: str) -> str:
+    """The name under which an actor appears everywhere outside this process.
+
+    >>> pseudonym_of(Tokens(b"sixteen byte key"), "E1042")
+    'E-ba191438c8ba2190'
+    """
+    return f"E-{tokens.token('actor', actor)}" if actor else CROWD_NAME
+
+
+class Shard:
+    """Everything between a source of records and its alerts.
+
+    However the records are cut into calls, the alerts, the counts and the dead letters are the same.
+
+    Args:
+        config: the configuration.
+        context: roster, honey subjects and calendar.
+        tokens: makes the pseudonyms.
+        reject: is given every rejected record, in order.
+    """
+
+    def __init__(self, config: Config, context: Context, tokens: Tokens, reject: Callable[[Rejected], None]) -> None:
+        self.engine = Engine(config, context)
+        self.counts: Counter[str] = Counter()
+        """Totals by name: records, events, late, duplicates, dropped, unknown_keys, rejected.*, findings.*, alerts
+        and alerts.*, employee_days."""
+        self.known: dict[str, Known] = {}
+        """Who is behind the pseudonyms that have alerts."""
+        self._tokens, self._reject_one = tokens, reject
+        self._mapping = config.source.mapping
+        self._format = open_format(self._mapping, tokens)
+        intake = config.intake
+        self._guard = Guard(GuardConfig(intake.lateness_s, intake.skew_s, intake.duplicates))
+        episode_s = config.risk.episode_days * DAY_S
+        self._condenser = Condenser(CondenserConfig(episode_s=episode_s, zone=config.time.zone))
+
+    def process(self, records: Sequence[Record]) -> list[Alert]:
+        """Take in records in order; the alerts that opened or changed, each in its latest state."""
+        decided: list[Admitted | Rejected] = []
+        for record in records:
+            event = self._format.decode(record)
+            if isinstance(event, Rejected):
+                decided.append(event)
+            elif event is not None:
+                decided += self._guard.admit(event, record)
+        self.counts["records"] += len(records)
+        return self._judge(decided)
+
+    def conclude(self, arrived: float | None) -> list[Alert]:
+        """The log ends here: judge what was held back and close the open days.
+
+        Args:
+            arrived: when the input is known to have existed, Unix seconds; events held back for being ahead of the log
+                are admitted up to then. ``None`` rejects them all.
+        """
+        changed = self._judge(self._guard.flush(arrived))
+        self.engine.finish()
+        return changed
+
+    def closed(self) -> list[Closed]:
+        """The days closed since the last call."""
+        closed = self.engine.closed()
+        self.counts["employee_days"] += sum(len(day.rows) for day in closed)
+        return closed
+
+    @property
+    def framing(self) -> Framing:
+        """How the files are cut into records."""
+        return self._format.framing
+
+    def pseudonym(self, actor: str) -> str:
+        """The pseudonym of an actor id."""
+        return pseudonym_of(self._tokens, actor)
+
+    def snapshot(self) -> State:
+        """Everything to go on from here, as arrays by name."""
+        own = {
+            "key": self._tokens.token("check", "key"),
+            "mapping": self._mapping,
+            "counts": dict(sorted(self.counts.items())),
+            "known": msgspec.to_builtins(dict(sorted(self.known.items()))),
+            "guard": self._guard.snapshot(),
+            "condenser": self._condenser.snapshot(),
+        }
+        return {"shard": packed_values(own)} | {f"engine/{k}": v for k, v in self.engine.snapshot().items()}
+
+    def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """Go on from a snapshot of a shard with the same key, mapping and detections.
+
+        Raises:
+            CheckpointError: one of them is another.
+        """
+        own = unpacked_values(state["shard"])
+        if own["key"] != self._tokens.token("check", "key"):
+            raise CheckpointError(
+                "the saved state was made with another key, so that nobody in it would be recognised; give that key "
+                "by privacy.key_file, or begin with an empty state folder"
+            )
+        if own["mapping"] != self._mapping:
+            raise CheckpointError(
+                f"the saved state was made with the mapping {own['mapping']!r}, not {self._mapping!r}; give that "
+                "one, or begin with an empty state folder"
+            )
+        self.counts = Counter(own["counts"])
+        self.known = msgspec.convert(own["known"], dict[str, Known])
+        self._guard.restore(own["guard"])
+        self._condenser.restore(own["condenser"])
+        self.engine.restore({k.removeprefix("engine/"): v for k, v in state.items() if k.startswith("engine/")})
+
+    def _judge(self, decided: Sequence[Admitted | Rejected]) -> list[Alert]:
+        admitted = []
+        for item in decided:
+            if isinstance(item, Admitted):
+                admitted.append(item)
+                self.counts["late"] += item.late
+            else:
+                self.counts[f"rejected.{item.reason.value}"] += 1
+                self._reject_one(item)
+        self.counts["events"] += len(admitted)
+        self.counts["duplicates"] = self._guard.duplicates
+        self._count_ignored()
+        changed: dict[str, Alert] = {}
+        for told in self.engine.process(admitted):
+            self._submit(told, changed)
+        return list(changed.values())
+
+    def _submit(self, told: Told, changed: dict[str, Alert]) -> None:
+        for finding in told.findings:
+            self.counts[f"findings.{finding.detection}"] += 1
+        name = self.pseudonym(told.actor)
+        self.known[name] = known = self._who(told.actor)
+        decision = self._condenser.submit(name, told.findings, told.risk, told.time, SHARD, told.position)
+        if decision.reason is Reason.OPENED:
+            self.counts["alerts"] += 1
+            self.counts[f"alerts.{decision.alert.severity.value}"] += 1
+        if decision.reason is not Reason.UNCHANGED:
+            alert = msgspec.structs.replace(decision.alert, role=known.role, department=known.department)
+            changed[alert.alert_id] = alert
+
+    def _who(self, actor: str) -> Known:
+        people = self.engine.people
+        row = people.find(actor)
+        person = people.persons[row] if row is not None else None
+        if person is not None:
+            return Known(actor, person.role or None, person.department or None)
+        group = people.group_names[people.groups[row]] if row is not None else STRANGERS_GROUP
+        return Known(actor, None if group == STRANGERS_GROUP else group, None)
+
+    def _count_ignored(self) -> None:
+        ignored = self._format.counts
+        self.counts["unknown_keys"] += sum(ignored.unknown.values())
+        self.counts["dropped"] += ignored.dropped
+        ignored.unknown.clear()
+        ignored.dropped = 0

@@ -1,0 +1,41 @@
+"""Rules for every test: hypothesis without deadlines, and under CI no test may be skipped."""
+
+import os
+from collections.abc import Generator
+from typing import Final
+
+import pytest
+from hypothesis import settings
+
+CI: Final = os.environ.get("CI") == "true"
+OUT_OF_REACH: Final = ("needs a Kafka broker", "needs a PostgreSQL server", "needs a container engine")
+"""How the reason of a skip begins that names a part which a machine for tests need not have."""
+
+settings.register_profile("here", deadline=None)
+settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
+settings.load_profile("ci" if CI else "here")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A skipped test fails under CI, so that nobody believes that something was tested which was not."""
+    report = yield
+    if CI and report.skipped and not hasattr(report, "wasxfail"):
+        _fail(report)
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """A file that is skipped whole fails likewise."""
+    report = yield
+    if CI and report.skipped:
+        _fail(report)
+    return report
+
+
+def _fail(report: pytest.TestReport | pytest.CollectReport) -> None:
+    reason = str(report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr)
+    if not reason.removeprefix("Skipped: ").startswith(OUT_OF_REACH):
+        report.outcome = "failed"
+        report.longrepr = f"skipped under CI ({reason}); provide what the test needs, or delete the test"

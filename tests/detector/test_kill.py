@@ -1,0 +1,62 @@
+"""Killed at any place and started again, a replay ends as if nothing had happened."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests.detector.small import KEY, SmallLog
+
+DRIVER = Path(__file__).with_name("kill_driver.py")
+ONCE = ("before the end", "after the end", "after the last alerts")
+"""Places that are reached once in a replay, at its end."""
+EARLY = (
+    "before the snapshot", "after the snapshot", "before a sync", "after a sync", "before a rename", "after a rename",
+    "before the commit", "after the commit", "before old generations go", "after old generations went",
+    "before an old generation goes", "before a dead letter", "after a dead letter", "in the middle of a batch",
+    "at the end of a batch",
+)  # fmt: skip
+AT_LEAST = 100
+
+pytestmark = pytest.mark.slow
+
+
+def drive(log: SmallLog, folder: Path, steps: list[tuple[str, float]]) -> dict:
+    config = log.config(state={"folder": str(folder), "checkpoint_events": 400})
+    plan = {
+        "config": config.model_dump(mode="json"),
+        "key": KEY.hex(),
+        "folder": str(folder),
+        "steps": steps,
+    }
+    (folder / "plan.json").write_text(json.dumps(plan))
+    done = subprocess.run(
+        [sys.executable, DRIVER, folder / "plan.json", folder / "result.json"],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"OPENBLAS_NUM_THREADS": "1"},
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads((folder / "result.json").read_text())
+
+
+def test_a_replay_killed_at_every_named_place_ends_as_if_it_had_not_been(small_log: SmallLog, tmp_path: Path) -> None:
+    rng = np.random.default_rng(1)
+    steps = [(point, int(rng.integers(1, 6))) for _ in range(5) for point in rng.permutation(EARLY).tolist()]
+    ends = [step for point in ONCE for step in ((point, 1), (point, 1))]
+    result = drive(small_log, tmp_path, [*steps, *ends])
+    assert result["wrong"] == []
+    assert set(result["reached"]) == {*EARLY, *ONCE} == set(result["points"])
+    print(result)
+    assert result["kills"] >= 0.6 * AT_LEAST
+
+
+def test_a_replay_killed_at_any_time_ends_as_if_it_had_not_been(small_log: SmallLog, tmp_path: Path) -> None:
+    rng = np.random.default_rng(2)
+    result = drive(small_log, tmp_path, [("time", float(rng.uniform(0.02, 0.8))) for _ in range(60)])
+    assert result["wrong"] == []
+    print(result)
+    assert result["kills"] >= 0.4 * AT_LEAST

@@ -1,0 +1,138 @@
+"""Rows of actors."""
+
+from datetime import date, time
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from detector.people import CROWD, MAX_GROUPS, STRANGERS_GROUP, People
+from detector.roster import Person
+from detector.state import packed_values, unpacked_values
+from tests.detector.office import at, event
+
+
+def row(people: People, actor: str, **facts: str) -> int:
+    return people.row_of(event(actor, at(0, 9.0), **facts))
+
+
+def none(people: People) -> np.ndarray:
+    return np.zeros(len(people), np.bool_)
+
+
+def test_an_actor_keeps_the_row_once_given() -> None:
+    people = People({}, 20)
+    rows = [row(people, actor) for actor in ("A", "B", "A")]
+    assert rows[0] == rows[2]
+    assert len({CROWD, *rows}) == 3
+    assert people.find("B") == rows[1]
+    assert people.find("C") is None
+
+
+def test_a_peer_group_is_the_rosters_role_else_the_events_else_the_department() -> None:
+    people = People({"A": Person("A", role="adjuster"), "B": Person("B")}, 20)
+    groups = [people.groups[row(people, actor, role="clerk")] for actor in ("A", "B")]
+    assert [people.group_names[group] for group in groups] == ["adjuster", "clerk"]
+    stranger = people.groups[people.row_of(event("C", at(0, 9.0), role=None))]
+    assert people.group_names[stranger] == STRANGERS_GROUP
+
+
+def test_invented_roles_do_not_make_peer_groups_without_end() -> None:
+    people = People({}, 2_000)
+    rows = [row(people, f"A{n}", role=f"role {n}") for n in range(MAX_GROUPS + 50)]
+    assert len(people.group_names) == MAX_GROUPS
+    assert people.groups[rows[-1]] == 0
+
+
+def test_who_finds_no_row_joins_the_crowd_and_is_counted() -> None:
+    people = People({}, 16)
+    rows = [row(people, f"A{n}") for n in range(20)]
+    assert rows[-5:] == [CROWD] * 5
+    assert people.crowded == 5
+    assert len(people) == 16
+
+
+def test_the_rarest_strangers_make_room_and_neither_the_busy_nor_the_roster() -> None:
+    people = People({"E": Person("E")}, 16)
+    rows = {actor: row(people, actor) for actor in ["E", *(f"A{n}" for n in range(14))]}
+    people.active_days[[rows["A0"], rows["A1"]]] = 9
+    keep = none(people)
+    keep[rows["A5"]] = True
+    gone = people.evict(keep)
+    assert len(gone) > 0
+    assert not {rows[actor] for actor in ("E", "A0", "A1", "A5")} & set(gone.tolist())
+    assert people.find("A2") is None
+    assert row(people, "NEW") in gone
+
+
+def test_nobody_is_evicted_while_there_is_room() -> None:
+    people = People({}, 40)
+    for n in range(20):
+        row(people, f"A{n}")
+    assert people.evict(none(people)).size == 0
+
+
+@settings(max_examples=30)
+@given(st.lists(st.one_of(st.integers(0, 40), st.none()), max_size=80))
+def test_every_actor_with_a_row_has_it_alone_after_any_history(steps: list[int | None]) -> None:
+    people, twin = People({"A1": Person("A1")}, 16), None
+    for step in steps:
+        if step is None:
+            people.evict(none(people))
+        else:
+            row(people, f"A{step}")
+        known = [actor for actor in people.ids if actor]
+        assert len(set(known)) == len(known) < 16
+        assert all(people.ids[people.find(actor) or 0] == actor for actor in known)
+    twin = People({"A1": Person("A1")}, 16)
+    state = people.snapshot()
+    arrays = {name: value for name, value in state.items() if isinstance(value, np.ndarray)}
+    twin.restore(arrays | unpacked_values(packed_values({k: v for k, v in state.items() if k not in arrays})))
+    assert [row(twin, f"A{n}") for n in range(45)] == [row(people, f"A{n}") for n in range(45)]
+    assert twin.ids == people.ids
+
+
+def test_a_person_in_another_zone_is_named_by_index() -> None:
+    people = People({"L": Person("L", zone=ZoneInfo("Europe/London"))}, 20)
+    rows = np.array([row(people, actor) for actor in ("A", "L", "A", "L")])
+    assert people.zones(rows) == {1: ZoneInfo("Europe/London"), 3: ZoneInfo("Europe/London")}
+    assert People({}, 20).zones(np.array([CROWD])) == {}
+
+
+WORKING, FREE = 0, 24
+FRIDAY = (date(2026, 3, 6) - date(1970, 1, 1)).days
+
+
+@pytest.mark.parametrize(
+    ("actor", "bin_", "outside"),
+    [
+        ("A", WORKING + 9, False),
+        ("A", WORKING + 22, True),
+        ("A", FREE + 9, True),
+        ("NIGHT", WORKING + 23, False),
+        ("NIGHT", FREE + 23, False),
+        ("NIGHT", WORKING + 12, True),
+        ("AWAY", WORKING + 9, True),
+        ("BACK", WORKING + 9, False),
+    ],
+)
+def test_hours_are_those_of_the_shift_if_known_and_nobody_has_any_on_leave(
+    actor: str, bin_: int, outside: bool
+) -> None:
+    roster = {
+        "NIGHT": Person("NIGHT", shift=(time(22), time(6))),
+        "AWAY": Person("AWAY", leave=((date(2026, 3, 2), date(2026, 3, 6)),)),
+        "BACK": Person("BACK", leave=((date(2026, 3, 2), date(2026, 3, 5)),)),
+    }
+    for known in (roster, {}) if actor == "A" else (roster,):
+        people = People(known, 20)
+        rows = np.array([row(people, actor)])
+        assert people.off_hours(rows, np.array([bin_]), np.array([FRIDAY])).tolist() == [outside]
+
+
+def test_a_service_account_is_known_as_one() -> None:
+    people = People({}, 20)
+    assert people.services[row(people, "BATCH", type="service")]
+    assert not people.services[row(people, "A")]
