@@ -215,16 +215,17 @@ def check(config: CONFIG = None) -> None:
     """Check the configuration and the files it names, and say which detections are ready."""
     from rich.console import Console
 
-    from detector.lookup import checked_files, resting_shard
+    from detector.lookup import checked_files, has_state, resting_shard
     from detector.readiness import readiness
     from detector.report import readiness_table
 
     settings = configured(config, keep_state=True)
     for line in checked_files(settings):
         typer.echo(line)
-    folder = settings.state.folder
+    if settings.state.folder is not None and not has_state(settings.state.folder):
+        settings = configured(config)  # a folder that a first run will fill
     shard = resting_shard(settings, tokens_of(settings))
-    typer.echo(f"state: {shard.counts['events']:,} events learned from" if folder is not None else "state: none")
+    typer.echo(f"state: {settings.state.folder or 'none yet'}, {shard.counts['events']:,} events")
     Console().print(readiness_table(readiness(shard.engine)))
 
 
@@ -280,6 +281,9 @@ def _told(error: Exception) -> int:
 
     if isinstance(error, AlertsError | DetectorError | ModelError | StreamError):
         say(f"innerwatch: {error}")
+        return 1
+    if isinstance(error, OSError) and error.filename is not None:
+        say(f"innerwatch: {error.filename}: {error.strerror}; check the path and who may use it")
         return 1
     import tempfile
     import traceback

@@ -284,19 +284,20 @@ class Engine:
         if len(rows):
             scores = self.scores[rows, day % OPEN_DAYS].astype(np.float64)
             judged = self.risk.score_many(rows, scores)
-            open_ = self.teller.open_many(rows, day)
             settled = self.active_days >= UNSETTLED_DAYS
+            level = judged.level if settled else np.zeros(len(rows))
+            open_ = self.teller.open_many(rows, day)
             if settled:
                 self.risk.learn_many(rows, scores, judged, ~open_)
             people = ~self.people.services[rows]
-            self.budget.close(day, rows[people], judged.level[people], settled, self.ready)
+            self.budget.close(day, rows[people], level[people], settled, self.ready)
             self.people.active_days[rows] += 1
             self.people.last_day[rows] = day
-            self.gate.judge(rows, slot, judged.level, open_, self.people.active_days[rows])
+            self.gate.judge(rows, slot, level, open_, self.people.active_days[rows])
             age = np.maximum(day - self.levels[rows, 0], 0.0)
             past = self.levels[rows, 1] * 2.0 ** (-age / self.config.risk.half_life_days)
-            self.levels[rows] = np.stack([np.full(len(rows), float(day)), np.maximum(judged.level, past)], axis=1)
-            self._closed.append(Closed(day, rows, judged.level, self.levels[rows, 1].copy()))
+            self.levels[rows] = np.stack([np.full(len(rows), float(day)), np.maximum(level, past)], axis=1)
+            self._closed.append(Closed(day, rows, level, self.levels[rows, 1].copy()))
             self.active_days += 1
             self.active = len(rows)
         self.daybook.close(day)

@@ -61,13 +61,13 @@ class Feed:
         self._checkpoints: Checkpoints | None = None
         self.dead_letters = dead_letters
         self.resumed: Saved | None = None
-        folder = config.state.folder
-        if folder is not None:
-            self._checkpoints = Checkpoints(folder, SHARD)
-            self.dead_letters = self._checkpoints.dead_letters
-            self.resumed = self._checkpoints.latest()
-            self._restore(self.resumed)
         self._source: Source | None = None
+        if config.state.folder is not None:
+            try:
+                self._resume(config.state.folder)
+            except BaseException:
+                self.close()
+                raise
 
     @property
     def source(self) -> Source:
@@ -177,11 +177,14 @@ class Feed:
         size = self._letters.size if self._letters is not None else 0
         return {**self.shard.snapshot(), "feed": packed_values({"letters": size, "replayed": self._replayed})}
 
-    def _restore(self, saved: Saved | None) -> None:
+    def _resume(self, folder: Path) -> None:
+        self._checkpoints = Checkpoints(folder, SHARD)
+        self.dead_letters = self._checkpoints.dead_letters
+        self.resumed = self._checkpoints.latest()
         own = {"letters": 0, "replayed": 0}
-        if saved is not None:
-            self.shard.restore(saved.state)
-            own = unpacked_values(saved.state["feed"])
+        if self.resumed is not None:
+            self.shard.restore(self.resumed.state)
+            own = unpacked_values(self.resumed.state["feed"])
         self._replayed = own["replayed"]
         if own["letters"] or self.dead_letters.exists():
             self._letters = DeadLetters(self.dead_letters)

@@ -7,7 +7,7 @@ import msgspec
 
 from alerts.alert import Alert
 from alerts.lines import read_alerts
-from detector.checkpoint import open_store, read_latest
+from detector.checkpoint import SUFFIX, open_store, read_latest
 from detector.config import Config
 from detector.context import read_context
 from detector.errors import CheckpointError, NotFoundError
@@ -55,6 +55,11 @@ def resting_shard(config: Config, tokens: Tokens) -> Shard:
     if config.state.folder is not None:
         shard.restore(_state(config.state.folder))
     return shard
+
+
+def has_state(folder: Path) -> bool:
+    """Whether a replay or run has committed anything in this folder."""
+    return any(folder.glob(f"*{SUFFIX}"))
 
 
 def checked_files(config: Config) -> list[str]:

@@ -26,6 +26,8 @@ RISE_NATS: Final = 3.0
 """A told day is told again when its level has risen by this much."""
 WORTH_NATS: Final = 4.0
 """A detection is named when its own p-value is below e^-4, two in a hundred; the strongest always is."""
+ADDS_NATS: Final = 1.0
+"""An ordinary day's measure has one nat; from there on it adds to what was accumulated before."""
 CERTAIN_RISK: Final = 95.0
 JOINT: Final = "odd_session"
 """The detection that the joint picture belongs to."""
@@ -277,8 +279,10 @@ class Teller:
 
     @staticmethod
     def _nats(judged: Judgement, index: int) -> NDArray[np.float64]:
-        nats: NDArray[np.float64] = np.maximum(judged.today[index], judged.accumulated[index])
-        return nats
+        """Each measure's -ln p; what was accumulated counts only if the day added to it, unless no day's measure did."""
+        today, accumulated = judged.today[index], judged.accumulated[index]
+        nats: NDArray[np.float64] = np.where(today >= ADDS_NATS, np.maximum(today, accumulated), 0.0)
+        return nats if nats.any() else accumulated
 
 
 PEAK_FEATURES: Final = {

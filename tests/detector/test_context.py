@@ -17,7 +17,7 @@ def test_without_files_there_is_a_calendar_alone() -> None:
     context = read_context(Config(), TOKENS)
     assert context.roster == {}
     assert context.honey.size == 0
-    assert context.calendar.is_working(0)
+    assert context.calendar.is_working(1)
 
 
 def test_planted_subjects_are_kept_as_the_tokens_that_events_carry(tmp_path: Path) -> None:
@@ -30,13 +30,13 @@ def test_planted_subjects_are_kept_as_the_tokens_that_events_carry(tmp_path: Pat
 
 def test_every_file_that_is_named_is_read(tmp_path: Path) -> None:
     (tmp_path / "roster.csv").write_text("id\nE1\n", encoding="utf-8")
-    (tmp_path / "days.csv").write_text("date,day\n1970-01-01,off\n", encoding="utf-8")
+    (tmp_path / "days.csv").write_text("date,day\n1970-01-02,off\n", encoding="utf-8")
     config = Config.model_validate(
         {"context": {"roster": tmp_path / "roster.csv"}, "time": {"calendar": tmp_path / "days.csv"}}
     )
     context = read_context(config, TOKENS)
     assert set(context.roster) == {"E1"}
-    assert not context.calendar.is_working(0)
+    assert not context.calendar.is_working(1)
 
 
 @pytest.mark.parametrize("name", ["roster", "honey"])
