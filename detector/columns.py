@@ -62,20 +62,30 @@ class Columns:
         return len(self.times)
 
 
-class Hashes(dict[tuple[str, ...], int]):
-    """Hashes of the places of one kind, ``PLACE_BITS`` wide; bounded, and the same in every process."""
+class Hashes(dict[tuple[str | None, ...], tuple[int, ...]]):
+    """Hashes of the places named together, ``PLACE_BITS`` wide, 0 for none; bounded, and the same in every process.
 
-    def __init__(self, kind: Kind) -> None:
+    Args:
+        kinds: for each hash its kind, and which of the names it is of.
+    """
+
+    def __init__(self, *kinds: tuple[Kind, tuple[int, ...]]) -> None:
         super().__init__()
-        self._person = bytes([kind])
+        self._kinds = kinds
 
-    def __missing__(self, names: tuple[str, ...]) -> int:
+    def __missing__(self, names: tuple[str | None, ...]) -> tuple[int, ...]:
         if len(self) >= MAX_CACHED:
             self.clear()
-        text = "/".join(names).encode("utf-8", "surrogatepass")
-        digest = blake2b(text, digest_size=8, person=self._person).digest()
-        self[names] = known = int.from_bytes(digest, "little") >> (64 - PLACE_BITS) or 1
+        self[names] = known = tuple(_hash(kind, [names[place] for place in places]) for kind, places in self._kinds)
         return known
+
+
+def _hash(kind: Kind, names: list[str | None]) -> int:
+    if None in names:
+        return 0
+    text = "/".join(name for name in names if name is not None).encode("utf-8", "surrogatepass")
+    digest = blake2b(text, digest_size=8, person=bytes([kind])).digest()
+    return int.from_bytes(digest, "little") >> (64 - PLACE_BITS) or 1
 
 
 class Gather:
@@ -87,12 +97,13 @@ class Gather:
 
     def __init__(self, row_of: Callable[[AccessEvent], int]) -> None:
         self._row_of = row_of
-        self._hashes = [Hashes(kind) for kind in Kind]
+        self._origins = Hashes((Kind.HOST, (0,)), (Kind.ADDRESS, (1,)), (Kind.CHANNEL, (2,)), (Kind.AGENT, (3,)))
+        self._targets = Hashes((Kind.ACTION, (0, 1)), (Kind.RESOURCE, (0, 2)))
 
     def columns(self, admitted: Sequence[Admitted]) -> Columns:
         """The columns of a batch, in its order."""
         n = len(admitted)
-        row_of, places = self._row_of, self._places
+        row_of, origins, targets = self._row_of, self._origins, self._targets
         facts: list[tuple[float, ...]] = []
         rows: list[int] = []
         values: list[tuple[int, ...]] = []
@@ -102,8 +113,10 @@ class Gather:
         for index, item in enumerate(admitted):
             event = item.event
             rows.append(row_of(event))
-            facts.append(_facts(event))
-            values.append(places(event))
+            facts.append(_facts(event, item.time))
+            src, resource = event.src, event.resource
+            origin = NOWHERE if src is None else origins[src.host, src.ip, src.channel, src.user_agent]
+            values.append(origin + targets[resource.system, event.action, resource.type])
             if event.subjects:
                 kept = event.subjects[:MAX_HASHED_SUBJECTS]
                 subject_events += [index] * len(kept)
@@ -124,34 +137,18 @@ class Gather:
             [item.record.position for item in admitted],
         )
 
-    def _places(self, event: AccessEvent) -> tuple[int, ...]:
-        hosts, addresses, actions, resources, channels, agents = self._hashes
-        resource, src = event.resource, event.src
-        system = resource.system
-        action = actions[system, event.action]
-        kind = resources[system, resource.type] if resource.type is not None else 0
-        if src is None:
-            return 0, 0, action, kind, 0, 0
-        return (
-            hosts[(src.host,)] if src.host is not None else 0,
-            addresses[(src.ip,)] if src.ip is not None else 0,
-            action,
-            kind,
-            channels[(src.channel,)] if src.channel is not None else 0,
-            agents[(src.user_agent,)] if src.user_agent is not None else 0,
-        )
 
-
+NOWHERE = (0, 0, 0, 0)
 N_FACTS = 10
 
 
-def _facts(event: AccessEvent) -> tuple[float, ...]:
+def _facts(event: AccessEvent, time: float) -> tuple[float, ...]:
     """What is needed of an event to fill in its amounts; codes are places in the tables below."""
     records, src, data, masked = event.records, event.src, event.data, event.masked
     count = records.count if records is not None else None
     touched = len(event.subjects)
     return (
-        event.time.timestamp(),
+        time,
         ACTION_CODE[event.action],
         OUTCOME_CODE[event.outcome],
         CHANNEL_CODE[src.channel] if src is not None else 0,

@@ -206,7 +206,7 @@ class Engine:
         """Cut where a day opens or closes and where positions roll; moves the open days on the way."""
         if not admitted:
             return
-        times = np.array([item.event.time.timestamp() for item in admitted])
+        times = np.array([item.time for item in admitted])
         marks = np.maximum.accumulate(np.maximum(times, self.watermark))
         lateness_s = self.config.intake.lateness_s
         moments = np.maximum(times, marks - lateness_s)
@@ -246,7 +246,7 @@ class Engine:
         scores = self._strongest_so_far(running, raw)
         first = self.recent.count
         self.recent.add(columns, days)
-        judged = self.risk.score_many(rows, scores) if self.ready else None
+        judged = self.risk.score_many(rows, scores, self.budget.threshold) if self.ready else None
         return self.teller.tell(Scene(columns, moments, days, running, judged, first))
 
     def _complete(self, columns: Columns, groups: NDArray[np.int64], days: NDArray[np.int64]) -> NDArray[np.int64]:

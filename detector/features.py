@@ -69,10 +69,10 @@ class Kind(IntEnum):
 
     HOST = 0
     ADDRESS = auto()
-    ACTION = auto()  # system and action
-    RESOURCE = auto()  # system and resource type
     CHANNEL = auto()
     AGENT = auto()
+    ACTION = auto()  # system and action
+    RESOURCE = auto()  # system and resource type
 
 
 N_KINDS: Final = len(Kind)

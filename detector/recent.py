@@ -46,11 +46,11 @@ class Recent:
             feature: the feature.
             until: the sequence number of the last event to take into account.
         """
-        sequence = np.arange(max(0, self.count - self._size), until + 1)
-        places = sequence % self._size
-        mine = (self._rows[places] == row) & (self._days[places] == day)
-        mine &= (self._adds[places] >> np.uint32(feature)) & np.uint32(1) == 1
-        found = places[mine]
+        mine = np.flatnonzero(self._rows == row)
+        mine = mine[(self._days[mine] == day) & ((self._adds[mine] >> np.uint32(feature)) & np.uint32(1) == 1)]
+        age = (self.count - 1 - mine) % self._size
+        mine, age = mine[age >= self.count - 1 - until], age[age >= self.count - 1 - until]
+        found = mine[np.argsort(-age, kind="stable")]
         return tuple(self._ids[place] for place in found[-MAX_EVENT_IDS:].tolist()), len(found)
 
     def clear(self, rows: NDArray[np.int64]) -> None:

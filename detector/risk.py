@@ -33,6 +33,8 @@ CALIBRATION_HALF_LIFE = 4_000
 """Actor-days after which a calibration forgets half: a quarter for 160 people, and 8,000 are enough for the tail."""
 JOINT_SEED = 1
 """Of the random projections of the joint picture; any other would do, but a replay needs the same."""
+MOST_JOINT = 12.0
+"""Nats that the joint picture adds at most: one actor-day in 160,000, far beyond what its calibration has seen."""
 HALF_RISK_LEVEL = 22.0
 """The level whose risk is 50: about five actor-days in a thousand reach it on simulated insurers."""
 
@@ -84,25 +86,33 @@ class Risk:
         self._habit_days[rows] = 0
         self._cusum.clear(rows)
 
-    def score_many(self, rows: NDArray[np.int64], scores: NDArray[np.float64]) -> Judgement:
-        """Judge actor-days by the largest scores (n, C) that their measures reached."""
-        raw = -np.log(self._measure.score_many(scores))
+    def score_many(self, rows: NDArray[np.int64], scores: NDArray[np.float64], least: float = 0.0) -> Judgement:
+        """Judge actor-days by the largest scores (n, C) that their measures reached.
+
+        The joint picture is left at 0 where the level cannot reach ``least`` even with it.
+        """
+        raw = self._measure.nats_many(scores)
         days = self._habit_days[rows].astype(np.float64)[:, None]
         mean = self._habits[rows].astype(np.float64) / (days + HABIT_PRIOR_DAYS)
         # An ordinary day has a mean of one nat, so only what lies above that is a habit.
         habit = np.maximum(mean - days / (days + HABIT_PRIOR_DAYS), 0.0)
         today = to_grid(np.maximum(raw - habit, 0.0))
         sums = self._cusum.score_many(rows, np.minimum(today, MOST_A_DAY))
-        accumulated = to_grid(-np.log(self._accumulated.score_many(sums)))
-        joint = to_grid(-np.log(self._joint.score_many(self._loda.score_many(accumulated)[:, None]))[:, 0])
-        return Judgement(today, accumulated, sums, joint, _fuse(accumulated) + joint)
+        accumulated = to_grid(self._accumulated.nats_many(sums))
+        level = _fuse(accumulated)
+        joint = np.zeros(len(rows))
+        near = np.flatnonzero(level >= least - MOST_JOINT)
+        if len(near):
+            nats = self._joint.nats_many(self._loda.score_many(accumulated[near])[:, None])[:, 0]
+            joint[near] = to_grid(np.minimum(nats, MOST_JOINT))
+        return Judgement(today, accumulated, sums, joint, level + joint)
 
     def learn_many(
         self, rows: NDArray[np.int64], scores: NDArray[np.float64], judged: Judgement, kept: NDArray[np.bool_]
     ) -> None:
         """Close actor-days: the sums take in all, calibrations and habits those that are ``kept`` (n,)."""
         mine = rows[kept]
-        raw = -np.log(self._measure.score_many(scores[kept]))
+        raw = self._measure.nats_many(scores[kept])
         self._measure.learn_many(scores[kept])
         self._cusum.learn_many(rows, np.minimum(judged.today, MOST_A_DAY))
         decay = 2.0 ** (-1.0 / HABIT_HALF_LIFE_DAYS)

@@ -18,6 +18,7 @@ MOST_EXCESS = 12.0  # in units of the prior's mean excess; e^-12 of an exponenti
 MOST_SHAPE = 0.4  # of the generalised Pareto tail; its second moment, which we use, ends at 0.5
 READY_EXCESSES = 10.0
 LEAST_P = 1e-300
+MOST_NATS = 690.7755278982137  # -ln of that
 LEAST_SCALE = 1.0  # no tail falls faster than that of an honest -ln p, whatever few excesses say
 
 
@@ -69,6 +70,11 @@ class TailCalibrator:
 
     def score_many(self, values: ArrayLike) -> Floats:
         """Return P(score >= value) of `values` (n, C), (n, C) in (0, 1], never rising with the value."""
+        p: Floats = np.exp(-self.nats_many(values))
+        return p
+
+    def nats_many(self, values: ArrayLike) -> Floats:
+        """Return -ln P(score >= value) of `values` (n, C), (n, C) from 0."""
         value = self._checked(values)
         at = self._cells(value)
         cell = at + np.arange(self.columns) * (self.bins + 1)
@@ -77,8 +83,8 @@ class TailCalibrator:
         if far.any():
             column = np.broadcast_to(np.arange(self.columns), far.shape)[far]
             log[far] = self._tail(value[far], column)
-        p: Floats = np.maximum(np.exp(log), LEAST_P)
-        return p
+        nats: Floats = np.minimum(np.maximum(-log, 0.0), MOST_NATS)
+        return nats
 
     def learn_many(self, values: ArrayLike) -> None:
         """Add scores (n, C) in order; one NaN skips one column's score."""

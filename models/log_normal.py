@@ -132,6 +132,7 @@ class LogNormal:
         self._mean, self._spread, self._variance = (
             arrays.pop(f"group.{name}[]") for name in ("mean", "spread", "variance")
         )
+        self._org = arrays.pop("org")
         self._own.replace(arrays)
 
     def _arrays(self) -> State:
@@ -139,6 +140,7 @@ class LogNormal:
             "group.mean[]": self._mean,
             "group.spread[]": self._spread,
             "group.variance[]": self._variance,
+            "org": self._org,
         }
         return self._own.arrays() | shared
 

@@ -28,10 +28,11 @@ class GuardConfig(msgspec.Struct, frozen=True):
 
 
 class Admitted(msgspec.Struct, frozen=True, gc=False):
-    """An event that may be scored; a `late` one is scored but not learned."""
+    """An event that may be scored, with its `time` in Unix seconds; a `late` one is scored but not learned."""
 
     event: AccessEvent
     record: Record
+    time: float
     late: bool
 
 
@@ -142,8 +143,8 @@ class Guard:
         watermark = self.watermark
         if watermark is None or time > watermark:
             self.watermark = time
-            return Admitted(event, record, late=False)
-        return Admitted(event, record, late=time < watermark - self.config.lateness_s)
+            return Admitted(event, record, time, late=False)
+        return Admitted(event, record, time, late=time < watermark - self.config.lateness_s)
 
     def _settle(self) -> list[Admitted | Rejected]:
         """Move the watermark if the held events agree on a time, and let go of those it reaches."""

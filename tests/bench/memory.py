@@ -68,7 +68,7 @@ def access(actor: str, number: int, moment: datetime) -> Admitted:
             channel="ui",
         ),
     )
-    return Admitted(event, Record(b"", Position("bench", number)), late=False)
+    return Admitted(event, Record(b"", Position("bench", number)), event.time.timestamp(), late=False)
 
 
 def feed(engine: Engine, admitted: Iterator[Admitted]) -> None:

@@ -56,7 +56,10 @@ def event(actor: str, time: float, *customers: str, **facts: Any) -> AccessEvent
 
 def admit(events: Iterable[AccessEvent], first: int = 0) -> list[Admitted]:
     """The events as a guard admits them, none late."""
-    return [Admitted(one, Record(b"", Position("log", offset)), False) for offset, one in enumerate(events, first)]
+    return [
+        Admitted(one, Record(b"", Position("log", offset)), one.time.timestamp(), False)
+        for offset, one in enumerate(events, first)
+    ]
 
 
 def ordinary_day(

@@ -102,6 +102,17 @@ def test_one_event_at_a_time_gives_the_same(story: list[Admitted], whole: tuple[
     assert same(at_once.snapshot(), one_by_one.snapshot())
 
 
+@pytest.mark.xfail(reason="an event before its actor's window, alone in a batch, is counted in another row's window")
+def test_an_event_out_of_order_alone_in_a_call_gives_the_same() -> None:
+    events = [event("E01", at(0, 9.0 + minute / 60), "C-1", action="export", count=5) for minute in (5, 55, 8, 56, 20)]
+    log = admit([event(f"E{n}", at(0, 9.0)) for n in range(10, 90)] + events)
+    whole, cut = engine(), engine()
+    whole.process(log)
+    for item in log:
+        cut.process([item])
+    assert same(whole.snapshot(), cut.snapshot())
+
+
 def test_the_story_tells_something(whole: tuple[list[Told], dict[str, Any]]) -> None:
     assert {one.actor for one in whole[0]} >= {THIEF, "E07"}
 
@@ -301,7 +312,7 @@ def test_a_late_event_is_scored_but_its_day_is_not_learned() -> None:
     on_time, late = engine(), engine()
     for watch, flag in ((on_time, False), (late, True)):
         log = admit(in_order(past(3)))
-        log += [Admitted(one.event, one.record, flag) for one in admit(loot(days[-1], "E01"))]
+        log += [Admitted(one.event, one.record, one.time, flag) for one in admit(loot(days[-1], "E01"))]
         watch.process(log)
         row = watch.people.find("E01")
         assert row is not None
@@ -360,7 +371,9 @@ def test_one_actor_is_told_again_within_a_day_only_when_it_got_worse() -> None:
     play(watch, days[:-1])
     told = [one for one in play(watch, days[-1:], loot) if one.actor == THIEF]
     assert 1 <= len(told) <= 5
-    quiet = watch.process(admit([event(THIEF, at(days[-1], 20.0 + step / 60), purpose="claim:1") for step in range(30)]))
+    quiet = watch.process(
+        admit([event(THIEF, at(days[-1], 20.0 + step / 60), purpose="claim:1") for step in range(30)])
+    )
     assert len([one for one in quiet if one.actor == THIEF]) <= 2
 
 

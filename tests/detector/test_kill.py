@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from tests.detector.small import KEY, SmallLog
 
 DRIVER = Path(__file__).with_name("kill_driver.py")

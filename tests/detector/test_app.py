@@ -1,0 +1,153 @@
+"""The live program: alerts within a second, metrics on loopback, logs without people, and a graceful end."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from detector.app import INTERRUPTED, dead_letters_path, key_path, replay, run, state_home
+from detector.config import Config
+from detector.errors import ConfigError
+from streams import Tokens
+from tests.detector.small import KEY, SmallLog
+from tests.detector.test_shard import event, planted
+
+TOKENS = Tokens(KEY)
+
+
+class Heard:
+    """A log that only listens."""
+
+    def __init__(self) -> None:
+        self.lines: list[tuple[str, dict[str, Any]]] = []
+
+    def info(self, event: str, **facts: Any) -> None:
+        self.lines.append((event, facts))
+
+    warning = info
+
+
+@pytest.fixture
+def honey(small_log: SmallLog) -> str:
+    return planted(small_log)
+
+
+@contextmanager
+def living(config: Path, home: Path) -> Iterator[subprocess.Popen[str]]:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "detector.cli", "run", "--config", config],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"XDG_STATE_HOME": str(home)},
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_a_live_run_tells_at_once_serves_metrics_and_ends_gracefully(
+    small_log: SmallLog, tmp_path: Path, honey: str
+) -> None:
+    log, config = tmp_path / "log.jsonl", tmp_path / "innerwatch.toml"
+    log.write_bytes(b"".join(event(n, f"E{n}") + b"\n" for n in range(3)))
+    port = 19_464 + os.getpid() % 1_000
+    config.write_text(
+        f'[source]\npaths = ["log.jsonl"]\nfollow = true\n[context]\nhoney = "{small_log.honey}"\n'
+        f'[state]\nfolder = "state"\n[privacy]\nkey_file = "key"\n[metrics]\nport = {port}\n'
+    )
+    for round_, (number, code) in enumerate(((signal.SIGTERM, 0), (signal.SIGINT, 130))):
+        with living(config, tmp_path) as process:
+            assert process.stderr is not None
+            assert process.stdout is not None
+            started = process.stderr.readline()
+            while not started.startswith("{"):
+                started = process.stderr.readline()
+            assert json.loads(started)["event"] == "started"
+            assert json.loads(started)["resumed"] is bool(round_)
+            began = time.monotonic()
+            with log.open("ab") as file:
+                file.write(event(100 + round_, f"SECRET{round_}", honey) + b"\n")
+            alert = json.loads(process.stdout.readline())
+            assert time.monotonic() - began < 5.0  # under a second on a quiet machine
+            assert alert["actor"].startswith("E-")
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as answer:
+                metrics = answer.read().decode()
+            process.send_signal(number)
+            out, logged = process.communicate()
+            assert process.returncode == code
+            assert f"innerwatch_events_total {4 + round_}.0" in metrics
+            assert "SECRET" not in out + logged + metrics + json.dumps(alert)
+            assert [json.loads(line)["event"] for line in logged.splitlines()][-1] == "stopped"
+
+
+def test_a_live_run_over_a_log_that_ends_gives_the_alerts_of_a_replay(small_log: SmallLog, tmp_path: Path) -> None:
+    config = small_log.config(state={"folder": str(tmp_path / "state")}, metrics={"enabled": False})
+    out, log = BytesIO(), Heard()
+    assert run(config, TOKENS, out, log) == 0
+    told = {}
+    for line in out.getvalue().splitlines():
+        told[json.loads(line)["alert_id"]] = json.loads(line)
+    replayed = replay(small_log.config(), TOKENS, tmp_path / "letters")
+    assert [told[alert.alert_id]["risk"] for alert in replayed.alerts] == [alert.risk for alert in replayed.alerts]
+    assert log.lines[0] == ("started", {"resumed": False, "events": 0})
+    assert log.lines[-1][0] == "stopped"
+    assert not [actor for actor in replayed.feed.shard.engine.people.ids[1:] if actor in str(log.lines)]
+
+
+def test_a_damaged_newest_state_is_said_and_survived(small_log: SmallLog, tmp_path: Path) -> None:
+    folder = tmp_path / "state"
+    config = small_log.config(state={"folder": str(folder), "checkpoint_events": 3000}, metrics={"enabled": False})
+    whole = replay(config, TOKENS, tmp_path / "unused").alerts
+    max(folder.glob("*.state")).write_bytes(b"?")
+    log = Heard()
+    assert run(config, TOKENS, BytesIO(), log) == 0
+    assert "damaged" in log.lines[1][0]
+    assert replay(config, TOKENS, tmp_path / "unused").alerts == whole
+
+
+def test_two_replays_are_equal_and_a_watcher_sees_every_closed_day(small_log: SmallLog, tmp_path: Path) -> None:
+    days: list[int] = []
+    first = replay(small_log.config(), TOKENS, tmp_path / "1", lambda feed: days.extend(day.day for day in feed.closed))
+    second = replay(small_log.config(), TOKENS, tmp_path / "2")
+    assert first.complete
+    assert first.alerts == second.alerts != ()
+    assert (tmp_path / "1").read_bytes() == (tmp_path / "2").read_bytes()
+    assert days == sorted(set(days))
+    assert len(days) > 10
+
+
+def test_a_signal_ends_a_replay_early_and_gives_the_signals_back(small_log: SmallLog, tmp_path: Path) -> None:
+    former = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
+    done = replay(small_log.config(), TOKENS, tmp_path / "1", lambda _: os.kill(os.getpid(), signal.SIGTERM))
+    assert not done.complete
+    assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == former
+    assert INTERRUPTED == 130
+
+
+def test_a_live_run_needs_a_state_folder() -> None:
+    with pytest.raises(ConfigError, match=r"state\.folder is not set"):
+        run(Config(), TOKENS, BytesIO(), Heard())
+
+
+def test_the_places_of_a_user_follow_the_convention(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    assert key_path(Config()) == tmp_path / "innerwatch" / "key"
+    assert dead_letters_path(Config(), Path("out/a.jsonl")) == Path("out/a.jsonl.deadletters.jsonl")
+    assert dead_letters_path(Config(), None).parent == state_home()
+    monkeypatch.setenv("XDG_STATE_HOME", "relative")
+    monkeypatch.setenv("HOME", str(tmp_path / "me"))
+    assert state_home() == tmp_path / "me" / ".local" / "state" / "innerwatch"
+    assert key_path(Config.model_validate({"privacy": {"key_file": "k"}})) == Path("k")
