@@ -10,8 +10,9 @@ from detector.risk import HALF_RISK_LEVEL
 
 WINDOW_DAYS = 60
 """Accounting days whose levels the threshold is learned from."""
-KEPT_PER_DAY = 64
-"""Highest levels kept of each day: more than any budget tells of one shard."""
+LEAST_KEPT = 64
+KEPT_RATIO = 4.0
+"""Highest levels kept of each day: at least so many, and so many times what the budget allows."""
 SAVED = 1.0
 """Alerts that quiet days save for later ones: a quiet month does not pay for a flood."""
 STEP = 1.0
@@ -71,7 +72,8 @@ class Budget:
         if not settled:
             return
         self._days = np.concatenate([self._days, [[day, len(rows)]]])
-        highest = np.lexsort((rows, -levels))[:KEPT_PER_DAY]
+        kept = max(LEAST_KEPT, int(KEPT_RATIO * self._rate * len(rows)))
+        highest = np.lexsort((rows, -levels))[:kept]
         new = np.stack([np.full(len(highest), float(day)), rows[highest].astype(np.float64), levels[highest]], axis=1)
         self._top = np.concatenate([self._top, new])
         self._days = self._days[self._days[:, 0] > day - WINDOW_DAYS]

@@ -19,13 +19,13 @@ CHANGING = frozenset({"update", "create", "delete", "grant"})
 DIRECT = frozenset({"sql", "api"})
 SENSITIVE = frozenset({"C3", "C4", "C5"})
 REFUSED = frozenset({"denied", "failure"})
+CROWD = 0
+"""The row that judges together everyone for whom there is no room."""
 MAX_AMOUNT = 10_000_000.0
 """One event adds at most this much to any sum: far above any real export, below what float32 sums can hold."""
 MAX_CACHED = 200_000
 PLACE_BITS = 44
 """Bits of a place's hash: with the 20 of a row they fill one key, and a million places still hardly collide."""
-MAX_HASHED_SUBJECTS = 1_000
-"""Distinct customers are estimated from at most this many subjects an event; `records.count` has the volume."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +44,7 @@ class Columns:
         serials: numbers of the first and last subject of each event, -1 where there is none, (n, 2).
         event_ids: (n,) list.
         positions: (n,) list of the records' positions.
+        strangers: the actor id, by index, of those that found no row of their own.
     """
 
     times: NDArray[np.float64]
@@ -57,6 +58,7 @@ class Columns:
     serials: NDArray[np.int64]
     event_ids: list[str]
     positions: list[Position]
+    strangers: dict[int, str]
 
     def __len__(self) -> int:
         return len(self.times)
@@ -118,9 +120,8 @@ class Gather:
             origin = NOWHERE if src is None else origins[src.host, src.ip, src.channel, src.user_agent]
             values.append(origin + targets[resource.system, event.action, resource.type])
             if event.subjects:
-                kept = event.subjects[:MAX_HASHED_SUBJECTS]
-                subject_events += [index] * len(kept)
-                subjects += [int(token, 16) for token in kept]
+                subject_events += [index] * len(event.subjects)
+                subjects += [int(token, 16) for token in event.subjects]
                 serials[index] = event.serials[0], event.serials[-1]
         table = np.array(facts, np.float64).reshape(n, N_FACTS)
         return Columns(
@@ -135,6 +136,7 @@ class Gather:
             serials,
             [item.event.event_id for item in admitted],
             [item.record.position for item in admitted],
+            {index: admitted[index].event.actor.id for index, row in enumerate(rows) if row == CROWD},
         )
 
 

@@ -89,9 +89,9 @@ class Daybook:
         follows = (before > 0) & (gaps >= 0) & (gaps < PAUSE_S)
         amounts[:, Feature.BURSTS] = follows & (gaps < BURST_S) & columns.unexplained
         amounts[:, Feature.PAUSES] = follows
-        pause = np.where(follows, np.round(16.0 * np.log2(np.clip(gaps, 0.5, PAUSE_S))), 0.0)
-        amounts[:, Feature.PAUSE_SUM] = pause + 16.0 * follows
-        amounts[:, Feature.PAUSE_SQUARES] = (pause + 16.0 * follows) ** 2
+        pause = np.where(follows, np.round(4.0 * np.log2(np.clip(gaps, 0.5, PAUSE_S))), 0.0)
+        amounts[:, Feature.PAUSE_SUM] = pause + 4.0 * follows
+        amounts[:, Feature.PAUSE_SQUARES] = (pause + 4.0 * follows) ** 2
         self._last_times[by_row.keys] = columns.times[by_row.last]
         numbered = np.flatnonzero(columns.serials[:, 0] >= 0)
         if len(numbered):
@@ -172,9 +172,9 @@ class Daybook:
         features: list[Feature],
     ) -> NDArray[np.float64]:
         ids = (moments // length_s).astype(np.int64)
-        least = int(ids.min()) - 1
-        span = float(int(ids.max()) - least + 2)
         by_row = Segments(columns.rows)
+        least = int(ids.min()) - 1
+        span = float(max(int(ids.max()), int(self._window_ids[by_row.keys, clock].max())) - least + 2)
         known = np.maximum(self._window_ids[by_row.keys, clock] - least, 0).astype(np.float64)
         # An event out of order counts in its actor's current window: windows never go back.
         current = by_row.cummax((ids - least)[:, None].astype(np.float64), known[:, None], span)[:, 0].astype(np.int64)

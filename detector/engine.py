@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from detector.budget import Budget
 from detector.closing import Closed, Gate, Standout
-from detector.columns import Columns, Gather
+from detector.columns import CROWD, Columns, Gather
 from detector.config import Config
 from detector.context import Context
 from detector.daybook import OPEN_DAYS, SLOTS, Daybook, Running
@@ -17,18 +17,18 @@ from detector.detections import DETECTIONS
 from detector.errors import CheckpointError
 from detector.features import Feature
 from detector.measures import Baselines
-from detector.people import CROWD, People
+from detector.people import People
 from detector.places import Places
-from detector.recent import Recent
+from detector.recent import LONGEST_PIECE, Recent
 from detector.risk import Risk
 from detector.segments import SCORE_SPAN, to_grid
 from detector.state import packed_values, unpacked_values
-from detector.telling import Scene, Teller, Told
+from detector.telling import JOINT, Scene, Teller, Told
 from models.hour_of_week import HourOfWeek
 from models.seen import Seen
 from streams import Admitted
 
-ROLL_EVENTS: Final = 2_048
+ROLL_EVENTS: Final = LONGEST_PIECE
 """Positions of the log after which what the organisation did today is taken over into what is shared."""
 TOUCH_FILTER_LOG2: Final = 24
 """Three filters of 2 MiB hold who touched whom: 2.9 million pairs a generation."""
@@ -58,7 +58,8 @@ class Engine:
         self.hours = HourOfWeek(half_life=half_life)
         self.places = Places(half_life)
         self.touched = Seen(TOUCH_FILTER_LOG2)
-        self.baselines = Baselines([m for d in self.detections.values() for m in d.measures], half_life)
+        self.baselines = Baselines([m for d in DETECTIONS.values() for m in d.measures], half_life)
+        self._disabled = np.array([d.name not in self.detections for d in DETECTIONS.values() for _ in d.measures])
         self.risk = Risk(len(self.baselines.measures))
         self.budget = Budget(config.risk.budget, config.risk.episode_days)
         self.gate = Gate(config.learning)
@@ -138,7 +139,8 @@ class Engine:
         if row is None:
             return False
         self.gate.accept(row)
-        self.teller.release(row)
+        self.teller.excuse(row, self.watermark)
+        self.risk.forgive(row)
         return True
 
     def closed(self) -> list[Closed]:
@@ -152,12 +154,12 @@ class Engine:
             "slot_days": self.slot_days.tolist(),
             "numbers": [self.pending, self.oldest, self.newest, self.events, self.active_days, self.active],
             "watermark": self.watermark,
-            "measures": [measure.name for measure in self.baselines.measures],
+            "detections": list(self.detections),
         }
         state: dict[str, NDArray[Any]] = {
             "own": packed_values(own),
-            "scores": self.scores,
-            "levels": self.levels,
+            "scores": self.scores.copy(),
+            "levels": self.levels.copy(),
         }
         for name, part in self._parts().items():
             values = part.snapshot()
@@ -173,7 +175,7 @@ class Engine:
             CheckpointError: the snapshot is of other measures than this configuration has.
         """
         own = unpacked_values(state["own"])
-        if own["measures"] != [measure.name for measure in self.baselines.measures]:
+        if own["detections"] != list(self.detections):
             raise CheckpointError(
                 "the saved state was made with other detections than this configuration enables; "
                 "restore detections.disabled, or begin with an empty state folder"
@@ -243,10 +245,12 @@ class Engine:
         bins = self._complete(columns, groups, days)
         running = self.daybook.add(columns, moments, days, bins)
         raw = to_grid(self.baselines.score_many(rows, groups, running.sums, running.peaks))
+        raw[:, self._disabled] = 0.0
         scores = self._strongest_so_far(running, raw)
         first = self.recent.count
         self.recent.add(columns, days)
-        judged = self.risk.score_many(rows, scores, self.budget.threshold) if self.ready else None
+        least = self.budget.threshold if JOINT in self.detections else np.inf
+        judged = self.risk.score_many(rows, scores, least) if self.ready else None
         return self.teller.tell(Scene(columns, moments, days, running, judged, first))
 
     def _complete(self, columns: Columns, groups: NDArray[np.int64], days: NDArray[np.int64]) -> NDArray[np.int64]:

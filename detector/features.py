@@ -27,7 +27,7 @@ class Feature(IntEnum):
     NEWNESS = auto()  # hundredths of a decade: how surprising the places are that it is the day's first to show
     HONEY = auto()  # 1 if it touched a planted subject
     PAUSES = auto()  # 1 if it follows the event before within 10 minutes
-    PAUSE_SUM = auto()  # for those, 16 log2 of the pause in seconds, rounded
+    PAUSE_SUM = auto()  # for those, 4 log2 of twice the pause in seconds, rounded
     PAUSE_SQUARES = auto()  # and its square
     UNEXPLAINED_EVENTS = auto()  # 1
     UNEXPLAINED = auto()  # 1 if it names subjects

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.features import Feature, Peak
+from detector.features import MAX_SUM, Feature, Peak
 from models.beta_binomial import BetaBinomial
 from models.gamma_poisson import GammaPoisson
 from models.log_normal import LogNormal
@@ -254,5 +254,6 @@ def _surprise(of: Feature, sums: NDArray[np.float64]) -> NDArray[np.float64]:
     pauses = sums[:, Feature.PAUSES]
     count = np.maximum(pauses, 1.0)
     mean = sums[:, Feature.PAUSE_SUM] / count
-    variance = (sums[:, Feature.PAUSE_SQUARES] / count - mean * mean) / 256.0
-    return np.where(pauses >= STEADY_PAUSES, np.maximum(-np.log(np.maximum(variance, 1e-3)) + 2.0, 0.0), 0.0)
+    variance = (sums[:, Feature.PAUSE_SQUARES] / count - mean * mean) / 16.0
+    counted = (pauses >= STEADY_PAUSES) & (sums[:, Feature.PAUSE_SQUARES] < MAX_SUM)  # a sum that stopped says nothing
+    return np.where(counted, np.maximum(-np.log(np.maximum(variance, 1e-3)) + 2.0, 0.0), 0.0)

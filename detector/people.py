@@ -8,11 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.calendar import Calendar
+from detector.columns import CROWD
 from detector.roster import Person
 from streams import AccessEvent
 
-CROWD = 0
-"""The row that judges together everyone for whom there is no room."""
 CROWDED, ROOMY = 0.95, 0.75
 """Eviction begins when this share of the rows is taken, and ends at that one."""
 STRANGERS_GROUP = "(none)"
@@ -47,6 +46,8 @@ class People:
         self.last_day: NDArray[np.int32] = np.zeros(1, np.int32)
         self._zoned = any(person.zone is not None for person in roster.values())
         self._scheduled = {actor for actor, person in roster.items() if person.shift is not None or person.leave}
+        self._room = max(max_actors - 1 - len(roster), 0)  # for people who are not on the roster
+        self._strangers = 0
         self.crowded = 0
         """Events that found no row of their own."""
         self._group(STRANGERS_GROUP)
@@ -83,15 +84,15 @@ class People:
 
     def evict(self, keep: NDArray[np.bool_]) -> NDArray[np.int64]:
         """Take rows back when they are scarce, except those to ``keep`` (rows,); returns the rows to be cleared."""
-        taken = len(self._row_of)
-        if taken < CROWDED * self._max:
+        if self._strangers < CROWDED * self._room or not self._strangers:
             return np.zeros(0, np.int64)
         loose = np.array([person is None for person in self.persons], np.bool_) & ~keep
         loose[CROWD] = False
         loose[self._free] = False
         rows = np.flatnonzero(loose)
         order = np.lexsort((rows, self.last_day[rows], self.active_days[rows]))
-        evicted = rows[order[: max(taken - int(ROOMY * self._max), 0)]]
+        evicted = rows[order[: self._strangers - int(ROOMY * self._room)]]
+        self._strangers -= len(evicted)
         for row in evicted.tolist():
             del self._row_of[self.ids[row]]
             self.ids[row] = ""
@@ -121,12 +122,17 @@ class People:
         self._row_of = {actor: row for row, actor in enumerate(self.ids) if row != CROWD and row not in free}
         self._group_of = {name: index for index, name in enumerate(state["group_names"])}
         self.persons = [self._roster.get(actor) if actor else None for actor in self.ids]
+        self._strangers = sum(self.persons[row] is None for row in self._row_of.values())
         self.crowded = int(state["crowded"])
         for name in ("groups", "services", "active_days", "last_day"):
             setattr(self, name, np.array(state[name]))
 
     def _admit(self, event: AccessEvent) -> int:
         actor = event.actor.id
+        person = self._roster.get(actor)
+        if person is None and self._strangers >= self._room:
+            self.crowded += 1
+            return CROWD
         if self._free:
             row = self._free.pop()
         elif len(self.ids) < self._max:
@@ -137,7 +143,7 @@ class People:
         else:
             self.crowded += 1
             return CROWD
-        person = self._roster.get(actor)
+        self._strangers += person is None
         self._row_of[actor] = row
         self.ids[row] = actor
         self.persons[row] = person

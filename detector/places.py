@@ -102,6 +102,7 @@ class Places:
             self._novelty.learn_many(rows[mine], groups[rows[mine]], values[mine])
         for days in (self._firsts, self._pairs, self._live):
             days.pop(day, None)
+        self._coming = [(when, value) for when, value in self._coming if when != day]
 
     def snapshot(self) -> dict[str, Any]:
         """All state: arrays by name, and plain values."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from detector.detections import DETECTIONS
 from detector.errors import NotFoundError
 from detector.shard import Shard
 
@@ -65,13 +66,11 @@ def portrait_of(shard: Shard, actor: str) -> Portrait:
         raise NotFoundError(f"{actor}: nobody in this state has this id or pseudonym; alerts name their actors")
     group = int(people.groups[row])
     measures = []
-    index = 0
-    for detection in engine.detections.values():
-        for measure in detection.measures:
+    for index, measure in enumerate(engine.baselines.measures):
+        owner = next(name for name, detection in DETECTIONS.items() if measure in detection.measures)
+        if owner in engine.detections:
             normal = engine.baselines.normal(index, row, group)
-            own, peers = normal.expected, normal.peer_expected
-            measures.append(MeasureNormal(detection.name, measure.unit, own, peers, normal.days))
-            index += 1
+            measures.append(MeasureNormal(owner, measure.unit, normal.expected, normal.peer_expected, normal.days))
     return Portrait(
         pseudonym=shard.pseudonym(people.ids[row]),
         group=people.group_names[group],

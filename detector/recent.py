@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 from alerts.finding import MAX_EVENT_IDS
 from detector.columns import Columns
 
+LONGEST_PIECE = 2_048
+"""Events that are added at once at most."""
+
 
 class Recent:
     """A ring of the last ``size`` events: actor's row, day, and which features each added to.
@@ -18,7 +21,9 @@ class Recent:
     """
 
     def __init__(self, size: int) -> None:
-        self._size = size
+        self._kept = size
+        # A piece is added whole before it is asked about; room for one keeps that from showing.
+        self._size = size = size + LONGEST_PIECE
         self._rows = np.full(size, -1, np.int32)
         self._days = np.zeros(size, np.int32)
         self._adds = np.zeros(size, np.uint32)
@@ -48,9 +53,9 @@ class Recent:
         """
         mine = np.flatnonzero(self._rows == row)
         mine = mine[(self._days[mine] == day) & ((self._adds[mine] >> np.uint32(feature)) & np.uint32(1) == 1)]
-        age = (self.count - 1 - mine) % self._size
-        mine, age = mine[age >= self.count - 1 - until], age[age >= self.count - 1 - until]
-        found = mine[np.argsort(-age, kind="stable")]
+        sequence = self.count - 1 - (self.count - 1 - mine) % self._size
+        there = (sequence <= until) & (sequence > until - self._kept)
+        found = mine[there][np.argsort(sequence[there], kind="stable")]
         return tuple(self._ids[place] for place in found[-MAX_EVENT_IDS:].tolist()), len(found)
 
     def clear(self, rows: NDArray[np.int64]) -> None:

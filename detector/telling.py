@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from alerts.finding import Finding
 from detector.calendar import DAY_S
-from detector.columns import Columns
+from detector.columns import CROWD, Columns
 from detector.daybook import Running
 from detector.detection import Detection
+from detector.detections import DETECTIONS
 from detector.features import Feature, Peak
 from detector.measures import Measure
-from detector.people import CROWD
 from detector.risk import Judgement, decayed, risk_of
 
 if TYPE_CHECKING:
@@ -29,6 +29,8 @@ WORTH_NATS: Final = 4.0
 ADDS_NATS: Final = 1.0
 """An ordinary day's measure has one nat; from there on it adds to what was accumulated before."""
 CERTAIN_RISK: Final = 95.0
+HONEY: Final = "honey_record"
+"""The detection that is certain."""
 JOINT: Final = "odd_session"
 """The detection that the joint picture belongs to."""
 MODEL_VERSION: Final = "online/1"
@@ -90,25 +92,29 @@ class Teller:
         self._episode_s = engine.config.risk.episode_days * DAY_S
         self._opened = np.full(0, DAYS_AGO)  # when the actor's latest episode opened, UTC seconds
         self._last = np.zeros((0, 3))  # day, level and detections (a bit each) last told
-        self._names = list(engine.detections)
-        owners = [place for place, d in enumerate(engine.detections.values()) for _ in d.measures]
+        self._excused = np.zeros(0)  # until when nothing but certain findings is told, UTC seconds
+        self._names = list(DETECTIONS)
+        owners = [place for place, d in enumerate(DETECTIONS.values()) for _ in d.measures]
         self._owners = np.array(owners, np.int64)
-        self._corrections = np.array([log(max(len(d.measures), 1)) for d in engine.detections.values()])
+        self._corrections = np.array([log(max(len(d.measures), 1)) for d in DETECTIONS.values()])
 
     def grow(self, rows: int) -> None:
         """Make room for rows in all."""
         more = rows - len(self._opened)
         self._opened = np.concatenate([self._opened, np.full(more, DAYS_AGO)])
         self._last = np.concatenate([self._last, np.zeros((more, 3))])
+        self._excused = np.concatenate([self._excused, np.zeros(more)])
 
     def clear(self, rows: NDArray[np.int64]) -> None:
         """Forget rows."""
         self._opened[rows] = DAYS_AGO
         self._last[rows] = 0
+        self._excused[rows] = 0
 
-    def release(self, row: int) -> None:
-        """The row's episode no longer keeps it from being learned; a new one may open."""
+    def excuse(self, row: int, moment: float) -> None:
+        """What the row does is accepted: its episode is over, and for as long as one lasts only certainty opens one."""
         self._opened[row] = DAYS_AGO
+        self._excused[row] = moment + self._episode_s
 
     def open_many(self, rows: NDArray[np.int64], day: int) -> NDArray[np.bool_]:
         """Whether an episode of each row (n,) was open at some time of the accounting day, (n,)."""
@@ -116,73 +122,70 @@ class Teller:
 
     def tell(self, scene: Scene) -> list[Told]:
         """What of a piece is worth telling, in the order of its events."""
-        told = self._certain(scene)
-        if scene.judged is not None:
-            told += self._statistical(scene, scene.judged)
-        return sorted(told, key=lambda one: one.index)
+        certain = scene.columns.amounts[:, Feature.HONEY] > 0
+        worth = certain if scene.judged is None else certain | (scene.judged.level >= self._engine.budget.threshold)
+        told: list[Told] = []
+        for index in np.flatnonzero(worth).tolist():
+            if certain[index] and HONEY in self._engine.detections:
+                told.append(self._certain(scene, index))
+            if scene.judged is not None:
+                told += self._statistical(scene, scene.judged, index)
+        return told
 
     def snapshot(self) -> dict[str, NDArray[Any]]:
         """All state as arrays by name."""
-        return {"opened": self._opened.copy(), "last": self._last.copy()}
+        return {"opened": self._opened.copy(), "last": self._last.copy(), "excused": self._excused.copy()}
 
     def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
         """Go on from a snapshot."""
-        self._opened, self._last = np.array(state["opened"]), np.array(state["last"])
+        self._opened, self._last, self._excused = (np.array(state[name]) for name in ("opened", "last", "excused"))
 
-    def _certain(self, scene: Scene) -> list[Told]:
-        """What needs no statistics: planted records touched."""
-        detection = self._engine.detections.get("honey_record")
-        if detection is None:
-            return []
-        told: list[Told] = []
-        for index in np.flatnonzero(scene.columns.amounts[:, Feature.HONEY]).tolist():
-            row = int(scene.columns.rows[index])
-            touched = float(scene.running.sums[index, Feature.HONEY])
-            ids, count = self._contributors(scene, index, Feature.HONEY)
-            finding = Finding(
-                detection=detection.name,
-                time=scene.time(index),
-                p_value=0.0,
-                observed=touched,
-                expected=0.0,
-                peer_expected=0.0,
-                unit="accesses to planted records",
-                event_ids=ids,
-                event_count=count,
-                technique=detection.technique,
-                sentence=f"{detection.lead}: {touched:.0f} time{'s' * (touched > 1)} in one working day.",
-                sample_size=int(self._engine.people.active_days[row]),
-                peer_sample_size=0,
-                threshold=0.0,
-                model_version=MODEL_VERSION,
-                certain=True,
-            )
-            self._open(row, float(scene.moments[index]))
-            told.append(self._told(scene, index, (finding,), CERTAIN_RISK))
-        return told
+    def _certain(self, scene: Scene, index: int) -> Told:
+        """What needs no statistics: a planted record was touched."""
+        detection = self._engine.detections[HONEY]
+        row = int(scene.columns.rows[index])
+        touched = float(scene.running.sums[index, Feature.HONEY])
+        ids, count = self._contributors(scene, index, Feature.HONEY)
+        finding = Finding(
+            detection=detection.name,
+            time=scene.time(index),
+            p_value=0.0,
+            observed=touched,
+            expected=0.0,
+            peer_expected=0.0,
+            unit="accesses to planted records",
+            event_ids=ids,
+            event_count=count,
+            technique=detection.technique,
+            sentence=f"{detection.lead}: {touched:.0f} time{'s' * (touched > 1)} in one working day.",
+            sample_size=int(self._engine.people.active_days[row]),
+            peer_sample_size=0,
+            threshold=0.0,
+            model_version=MODEL_VERSION,
+            certain=True,
+        )
+        self._open(row, float(scene.moments[index]))
+        return self._told(scene, index, (finding,), CERTAIN_RISK)
 
-    def _statistical(self, scene: Scene, judged: Judgement) -> list[Told]:
-        """Actor-days whose level the budget lets through, and told ones that got worse."""
+    def _statistical(self, scene: Scene, judged: Judgement, index: int) -> list[Told]:
+        """The actor-day of an event, if the budget lets its level through and it is news."""
         engine = self._engine
-        told: list[Told] = []
-        for index in np.flatnonzero(judged.level >= engine.budget.threshold).tolist():
-            row, day = int(scene.columns.rows[index]), int(scene.days[index])
-            level, moment = float(judged.level[index]), float(scene.moments[index])
-            # Telling raises the threshold, so what passed it when the piece began need not pass now.
-            if row == CROWD or level < engine.budget.threshold:
-                continue
-            strengths = self._strengths(judged, index)
-            named = np.flatnonzero(strengths >= WORTH_NATS).tolist() or [int(strengths.argmax())]
-            bits = sum(1 << place for place in named)
-            if not self._is_news(row, day, level, bits, moment):
-                continue
-            self._open(row, moment)
-            self._last[row] = day, level, bits
-            findings = tuple(self._finding(scene, judged, index, place, float(strengths[place])) for place in named)
-            age = max(day - float(engine.levels[row, 0]), 0.0)
-            past = decayed(float(engine.levels[row, 1]), age, engine.config.risk.half_life_days)
-            told.append(self._told(scene, index, findings, risk_of(max(level, past))))
-        return told
+        row, day = int(scene.columns.rows[index]), int(scene.days[index])
+        level, moment = float(judged.level[index]), float(scene.moments[index])
+        # Telling raises the threshold, so what passed it when the piece began need not pass now.
+        if row == CROWD or level < engine.budget.threshold or moment < self._excused[row]:
+            return []
+        strengths = self._strengths(judged, index)
+        named = np.flatnonzero(strengths >= WORTH_NATS).tolist() or [int(strengths.argmax())]
+        bits = sum(1 << place for place in named)
+        if not self._is_news(row, day, level, bits, moment):
+            return []
+        self._open(row, moment)
+        self._last[row] = day, level, bits
+        findings = tuple(self._finding(scene, judged, index, place, float(strengths[place])) for place in named)
+        age = max(day - float(engine.levels[row, 0]), 0.0)
+        past = decayed(float(engine.levels[row, 1]), age, engine.config.risk.half_life_days)
+        return [self._told(scene, index, findings, risk_of(max(level, past)))]
 
     def _is_news(self, row: int, day: int, level: float, bits: int, moment: float) -> bool:
         if moment >= self._opened[row] + self._episode_s:
@@ -201,14 +204,13 @@ class Teller:
         best = np.zeros(len(self._names))
         np.maximum.at(best, self._owners, self._nats(judged, index))
         strengths: NDArray[np.float64] = np.maximum(best - self._corrections, 0.0)
-        if JOINT in self._names:
-            place = self._names.index(JOINT)
-            strengths[place] = max(strengths[place], judged.joint[index])
+        place = self._names.index(JOINT)
+        strengths[place] = max(strengths[place], judged.joint[index])
         return strengths
 
     def _finding(self, scene: Scene, judged: Judgement, index: int, place: int, strength: float) -> Finding:
         engine = self._engine
-        detection = engine.detections[self._names[place]]
+        detection = DETECTIONS[self._names[place]]
         mine = np.flatnonzero(self._owners == place)
         nats = self._nats(judged, index)[mine]
         if detection.name == JOINT and judged.joint[index] >= strength:
@@ -236,7 +238,7 @@ class Teller:
             technique=detection.technique,
             sentence=f"{sentence} {PERSISTENT}" if persistent else sentence,
             sample_size=normal.days,
-            peer_sample_size=self._peers(group),
+            peer_sample_size=self._peers(group, row),
             threshold=None if persistent else engine.baselines.threshold(column, row, group, sums, WORTH_NATS),
             model_version=MODEL_VERSION,
         )
@@ -260,26 +262,28 @@ class Teller:
             technique=detection.technique,
             sentence=f"{detection.lead}; most unusual together: {units}.",
             sample_size=int(engine.people.active_days[row]),
-            peer_sample_size=self._peers(int(engine.people.groups[row])),
+            peer_sample_size=self._peers(int(engine.people.groups[row]), row),
             threshold=WORTH_NATS,
             model_version=MODEL_VERSION,
         )
 
     def _told(self, scene: Scene, index: int, findings: tuple[Finding, ...], risk: float) -> Told:
-        actor = self._engine.people.ids[int(scene.columns.rows[index])]
+        row = int(scene.columns.rows[index])
+        actor = scene.columns.strangers[index] if row == CROWD else self._engine.people.ids[row]
         return Told(index, actor, findings, risk, scene.time(index), str(scene.columns.positions[index]))
 
     def _contributors(self, scene: Scene, index: int, feature: Feature) -> tuple[tuple[str, ...], int]:
         row, day = int(scene.columns.rows[index]), int(scene.days[index])
         return self._engine.recent.contributors(row, day, feature, scene.first + index)
 
-    def _peers(self, group: int) -> int:
+    def _peers(self, group: int, row: int) -> int:
         people = self._engine.people
-        return max(int((people.groups[: len(people)] == group).sum()) - 1, 0)
+        known = people.active_days[: len(people)] > 0  # whose days closed: who comes later today does not count yet
+        return int(((people.groups[: len(people)] == group) & known).sum()) - int(known[row])
 
     @staticmethod
     def _nats(judged: Judgement, index: int) -> NDArray[np.float64]:
-        """Each measure's -ln p; what was accumulated counts only if the day added to it, unless no day's measure did."""
+        """Each measure's -ln p; what was accumulated counts only if the day added to it, unless nothing was."""
         today, accumulated = judged.today[index], judged.accumulated[index]
         nats: NDArray[np.float64] = np.where(today >= ADDS_NATS, np.maximum(today, accumulated), 0.0)
         return nats if nats.any() else accumulated

@@ -24,7 +24,7 @@ class SmallLog:
             "source": {"paths": [str(self.events)]},
             "context": {"roster": str(self.roster), "honey": str(self.honey)},
             "risk": {"warm_up_days": 3, "budget": 60.0},
-            "profiles": {"recent_events": 1024},
+            "profiles": {"recent_events": 4096},
             **sections,
         }
         return Config.model_validate(tree)

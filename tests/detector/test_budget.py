@@ -41,7 +41,6 @@ def test_the_budget_holds_when_all_levels_double() -> None:
     assert 3.0 < later / (210 * 150 / 1_000) < 7.0
 
 
-@pytest.mark.xfail(reason="a budget of more alerts a day than levels are kept of a day is never learned")
 def test_the_budget_holds_for_a_large_organisation() -> None:
     budget, rng = Budget(5.0, EPISODE_DAYS), np.random.default_rng(3)
     spend(budget, rng, range(20), 20_000, 10.0)

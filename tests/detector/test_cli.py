@@ -208,7 +208,8 @@ def test_a_named_error_is_one_line_and_exits_with_1(
 @pytest.mark.parametrize(
     "arguments",
     [["fly"], ["replay", "--fly"], ["run"], ["simulate"], ["explain", "a"],
-     ["explain", "a", "--alerts", "x", "--reveal"], ["replay", "x", "--budget", "many"], ["map", "test", "native", "x"]],
+     ["explain", "a", "--alerts", "x", "--reveal"], ["replay", "x", "--budget", "many"],
+     ["map", "test", "native", "x"]],
 )  # fmt: skip
 def test_wrong_usage_exits_with_2(arguments: list[str], capfd: pytest.CaptureFixture[str]) -> None:
     assert innerwatch(*arguments) == 2

@@ -9,6 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from alerts.lines import alert_line
+from detector.app import replay
+from streams import Tokens
 from tests.detector.small import KEY, SmallLog
 
 DRIVER = Path(__file__).with_name("kill_driver.py")
@@ -41,6 +44,9 @@ def drive(log: SmallLog, folder: Path, steps: list[tuple[str, float]]) -> dict:
         env=os.environ | {"OPENBLAS_NUM_THREADS": "1"},
     )
     assert done.returncode == 0, done.stderr
+    uninterrupted = replay(log.config(), Tokens(KEY), folder / "letters").alerts
+    assert (folder / "whole.jsonl").read_bytes() == b"".join(map(alert_line, uninterrupted)) != b""
+    assert (folder / "whole" / "deadletters.jsonl").read_bytes() == (folder / "letters").read_bytes() != b""
     return json.loads((folder / "result.json").read_text())
 
 
@@ -51,7 +57,6 @@ def test_a_replay_killed_at_every_named_place_ends_as_if_it_had_not_been(small_l
     result = drive(small_log, tmp_path, [*steps, *ends])
     assert result["wrong"] == []
     assert set(result["reached"]) == {*EARLY, *ONCE} == set(result["points"])
-    print(result)
     assert result["kills"] >= 0.6 * AT_LEAST
 
 
@@ -59,5 +64,4 @@ def test_a_replay_killed_at_any_time_ends_as_if_it_had_not_been(small_log: Small
     rng = np.random.default_rng(2)
     result = drive(small_log, tmp_path, [("time", float(rng.uniform(0.02, 0.8))) for _ in range(60)])
     assert result["wrong"] == []
-    print(result)
     assert result["kills"] >= 0.4 * AT_LEAST

@@ -83,7 +83,6 @@ def test_it_goes_on_from_a_snapshot_in_the_middle_of_a_day() -> None:
     assert surprise(places, [0, 3, 4], [99, 97, 99], 11) == surprise(twin, [0, 3, 4], [99, 97, 99], 11)
 
 
-@pytest.mark.xfail(reason="first sightings that wait when their day is learned are taken over afterwards and stay")
 def test_nothing_of_a_learned_day_is_kept() -> None:
     places = made()
     sizes = []
