@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from detector.calendar import Calendar, read_overrides
 from detector.config import Config
+from detector.errors import ContextError
 from detector.roster import Person, read_roster, read_subjects
 from streams import Tokens
 
@@ -35,9 +36,10 @@ def read_context(config: Config, tokens: Tokens) -> Context:
     """
     files, time = config.context, config.time
     honey = read_subjects(files.honey) if files.honey is not None else ()
-    for path in (files.vips,):
-        if path is not None:
-            read_subjects(path)
+    if files.vips is not None:
+        read_subjects(files.vips)
+    if files.assignments is not None and not files.assignments.is_file():
+        raise ContextError(f"{files.assignments}: no such file of assignments; check context.assignments")
     return Context(
         roster=read_roster(files.roster) if files.roster is not None else {},
         honey=np.unique(np.array([int(tokens.token("subject", subject), 16) for subject in honey], np.uint64)),

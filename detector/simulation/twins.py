@@ -55,7 +55,11 @@ def surge_overtime(world: World, taken: set[int], rng: np.random.Generator) -> S
 def new_joiner(world: World, taken: set[int], rng: np.random.Generator) -> Story:
     """Someone new who learns fast: no history, a growing volume, every customer for the first time."""
     first = world.calendar.dates[0]
-    joined = [p.index for p in world.people if p.hired > first and p.index not in taken]
+    joined = [
+        p.index
+        for p in world.people
+        if p.hired > first and p.index not in taken and len(world.schedule.present(p.index)) > 0
+    ]
     actor = (
         max(joined, key=lambda at: world.people[at].hired)
         if joined

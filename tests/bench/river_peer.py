@@ -154,7 +154,7 @@ class RiverPeer:
         moment = event.time.timestamp()
         gap = moment - person.last_time
         if 0 <= gap < 600:
-            pause = round(16 * log2(min(max(gap, 0.5), 600.0))) + 16.0
+            pause = round(4 * log2(min(max(gap, 0.5), 600.0))) + 4.0
             amounts |= {
                 "PAUSES": 1.0,
                 "PAUSE_SUM": pause,
@@ -306,7 +306,7 @@ def surprise(of: str, sums: dict[str, float]) -> float:
     if count < 15:
         return 0.0
     mean = sums["PAUSE_SUM"] / count
-    variance = (sums["PAUSE_SQUARES"] / count - mean * mean) / 256
+    variance = (sums["PAUSE_SQUARES"] / count - mean * mean) / 16
     return max(2.0 - log(max(variance, 1e-3)), 0.0)
 
 
