@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 import typer
-from detector.cli import app
 
+from detector.cli import app
 from detector.config import Config
 
 ROOT = Path(__file__).parents[2]
