@@ -34,6 +34,7 @@ TOUCH_FILTER_LOG2: Final = 24
 """Three filters of 2 MiB hold who touched whom: 2.9 million pairs a generation."""
 UNSETTLED_DAYS: Final = 4
 """First active days of a shard: their scores say more about the lack of a past than about anyone."""
+LEAST_ROWS: Final = 64
 NEVER: Final = -(2**31) + 1
 LEAST_HOUR_P: Final = 1e-4
 
@@ -353,8 +354,7 @@ class Engine:
         """Make room for every row and group that the people now have."""
         size, groups = len(self.scores), self.people.n_groups
         if len(self.people) > size:
-            # A power of two of the number of people: cutting the stream elsewhere must not show in the state.
-            size = max(64, 1 << (len(self.people) - 1).bit_length())
+            size = capacity(len(self.people))
             for name in ("scores", "levels"):
                 array = getattr(self, name)
                 grown = np.zeros((size, *array.shape[1:]), array.dtype)
@@ -366,3 +366,15 @@ class Engine:
             for model in (self.places, self.hours, self.baselines):
                 model.grow(size, groups)
             self._reserved = size, groups
+
+
+def capacity(rows: int) -> int:
+    """Rows to make room for when so many are needed: by sixteenths, and the same however the stream was cut.
+
+    >>> capacity(1), capacity(65), capacity(100_000)
+    (64, 128, 100224)
+    """
+    size = LEAST_ROWS
+    while size < rows:
+        size += max(LEAST_ROWS, size // 16 // LEAST_ROWS * LEAST_ROWS)
+    return size
