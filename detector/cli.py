@@ -258,8 +258,10 @@ def say_standouts(done: "Replayed", reveal: bool) -> None:
 
     from detector.report import standout_table
 
-    say("\nWhat stood out on the last day (not alerts: the baseline is not ready yet):")
-    Console(stderr=True).print(standout_table(done.feed.shard, reveal))
+    table = standout_table(done.feed.shard, reveal)
+    if table.row_count:
+        say("\nWhat stood out on the last day (not alerts: the baseline is not ready yet):")
+        Console(stderr=True).print(table)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
