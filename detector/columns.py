@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.features import N_FEATURES, N_KINDS, UNEXPLAINED_FROM, Feature, Kind
-from streams import AccessEvent, Admitted, Position
+from detector.features import N_FEATURES, UNEXPLAINED_FROM, Feature, Kind
+from streams import AccessEvent, Admitted, Data, Position, Records, Src
 from streams.event import ACTIONS, CHANNELS, OUTCOMES
 
 TAKES_OUT = frozenset({"export", "download", "print", "send", "share", "copy"})
@@ -64,22 +64,35 @@ class Columns:
         return len(self.times)
 
 
-class Hashes(dict[tuple[str | None, ...], tuple[int, ...]]):
-    """Hashes of the places named together, ``PLACE_BITS`` wide, 0 for none; bounded, and the same in every process.
+class Hashes(dict[tuple[str | None, ...], int]):
+    """Hashes of the places named together, ``PLACE_BITS`` wide, 0 for none; the same in every process.
+
+    Looking up names gives their index in the table of hashes, which holds until `trim`.
 
     Args:
-        kinds: for each hash its kind, and which of the names it is of.
+        kinds: for each column of the table its kind, and which of the names it is of.
     """
 
     def __init__(self, *kinds: tuple[Kind, tuple[int, ...]]) -> None:
         super().__init__()
         self._kinds = kinds
+        self._table = np.zeros((1, len(kinds)), np.uint64)
 
-    def __missing__(self, names: tuple[str | None, ...]) -> tuple[int, ...]:
+    def __missing__(self, names: tuple[str | None, ...]) -> int:
+        self[names] = index = len(self)
+        if index == len(self._table):
+            self._table = np.concatenate([self._table, np.zeros_like(self._table)])
+        self._table[index] = [_hash(kind, [names[place] for place in places]) for kind, places in self._kinds]
+        return index
+
+    def table(self, indices: list[int]) -> NDArray[np.uint64]:
+        """The hashes at n indices, (n, kinds)."""
+        return self._table[np.array(indices, np.int64)]
+
+    def trim(self) -> None:
+        """Begin anew when many are kept: names can be invented."""
         if len(self) >= MAX_CACHED:
             self.clear()
-        self[names] = known = tuple(_hash(kind, [names[place] for place in places]) for kind, places in self._kinds)
-        return known
 
 
 def _hash(kind: Kind, names: list[str | None]) -> int:
@@ -94,100 +107,106 @@ class Gather:
     """Turns events into columns. Holds only a cache of hashes, so it has nothing to restore.
 
     Args:
-        row_of: gives the row of an event's actor.
+        rows_of: gives the rows of the events' actors.
     """
 
-    def __init__(self, row_of: Callable[[AccessEvent], int]) -> None:
-        self._row_of = row_of
+    def __init__(self, rows_of: Callable[[Sequence[AccessEvent]], list[int]]) -> None:
+        self._rows_of = rows_of
         self._origins = Hashes((Kind.HOST, (0,)), (Kind.ADDRESS, (1,)), (Kind.CHANNEL, (2,)), (Kind.AGENT, (3,)))
         self._targets = Hashes((Kind.ACTION, (0, 1)), (Kind.RESOURCE, (0, 2)))
 
     def columns(self, admitted: Sequence[Admitted]) -> Columns:
         """The columns of a batch, in its order."""
-        n = len(admitted)
-        row_of, origins, targets = self._row_of, self._origins, self._targets
-        facts: list[tuple[float, ...]] = []
-        rows: list[int] = []
-        values: list[tuple[int, ...]] = []
-        serials = np.full((n, 2), -1, np.int64)
-        subject_events: list[int] = []
-        subjects: list[int] = []
-        for index, item in enumerate(admitted):
-            event = item.event
-            rows.append(row_of(event))
-            facts.append(_facts(event, item.time))
-            src, resource = event.src, event.resource
-            origin = NOWHERE if src is None else origins[src.host, src.ip, src.channel, src.user_agent]
-            values.append(origin + targets[resource.system, event.action, resource.type])
-            if event.subjects:
-                subject_events += [index] * len(event.subjects)
-                subjects += [int(token, 16) for token in event.subjects]
-                serials[index] = event.serials[0], event.serials[-1]
-        table = np.array(facts, np.float64).reshape(n, N_FACTS)
+        events = [item.event for item in admitted]
+        rows = self._rows_of(events)
+        touched = np.array([len(event.subjects) for event in events], np.int64)
+        unexplained = np.array([not event.purpose for event in events], np.bool_)
         return Columns(
-            table[:, 0].copy(),
+            np.array([item.time for item in admitted], np.float64),
             np.array(rows, np.int64),
             np.array([item.late for item in admitted], np.bool_),
-            np.minimum(_amounts(table), MAX_AMOUNT),
-            table[:, 8] > 0,
-            np.array(values, np.uint64).reshape(n, N_KINDS),
-            np.array(subject_events, np.int64),
-            np.array(subjects, np.uint64),
-            serials,
-            [item.event.event_id for item in admitted],
+            np.minimum(_amounts(events, touched, unexplained), MAX_AMOUNT),
+            unexplained,
+            self._values(events),
+            np.repeat(np.arange(len(events)), touched),
+            _numbers([token for event in events for token in event.subjects]),
+            _serials(events, touched),
+            [event.event_id for event in events],
             [item.record.position for item in admitted],
-            {index: admitted[index].event.actor.id for index, row in enumerate(rows) if row == CROWD},
+            {index: events[index].actor.id for index, row in enumerate(rows) if row == CROWD},
         )
 
-
-NOWHERE = (0, 0, 0, 0)
-N_FACTS = 10
-
-
-def _facts(event: AccessEvent, time: float) -> tuple[float, ...]:
-    """What is needed of an event to fill in its amounts; codes are places in the tables below."""
-    records, src, data, masked = event.records, event.src, event.data, event.masked
-    count = records.count if records is not None else None
-    touched = len(event.subjects)
-    return (
-        time,
-        ACTION_CODE[event.action],
-        OUTCOME_CODE[event.outcome],
-        CHANNEL_CODE[src.channel] if src is not None else 0,
-        touched,
-        touched if count is None else count,
-        (records.bytes or 0) if records is not None else 0,
-        -1 if masked is None else masked,
-        not event.purpose,
-        data is not None and data.class_ in SENSITIVE,
-    )
+    def _values(self, events: Sequence[AccessEvent]) -> NDArray[np.uint64]:
+        origins, targets = self._origins, self._targets
+        origins.trim()
+        targets.trim()
+        sources = [event.src or NOWHERE for event in events]
+        resources = [event.resource for event in events]
+        where = [origins[src.host, src.ip, src.channel, src.user_agent] for src in sources]
+        what = [
+            targets[resource.system, event.action, resource.type]
+            for resource, event in zip(resources, events, strict=True)
+        ]
+        return np.concatenate([origins.table(where), targets.table(what)], axis=1)
 
 
-def _amounts(facts: NDArray[np.float64]) -> NDArray[np.float64]:
-    """What each event adds by itself, (n, ``N_FEATURES``)."""
-    codes = facts.astype(np.int64)
-    action, outcome, channel = codes[:, 1], codes[:, 2], codes[:, 3]
-    touches, disclosed, kilobytes = facts[:, 4] > 0, facts[:, 5], facts[:, 6] // 1_000
+NOWHERE = Src()
+NOTHING = Records()
+NO_DATA = Data()
+
+
+def _numbers(tokens: list[str]) -> NDArray[np.uint64]:
+    """Subject tokens, 16 hexadecimal digits each, as numbers, (m,)."""
+    return np.frombuffer(bytes.fromhex("".join(tokens)), ">u8").astype(np.uint64)
+
+
+def _serials(events: Sequence[AccessEvent], touched: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Numbers of the first and last subject, -1 where there is none, (n, 2)."""
+    serials = np.full((len(events), 2), -1, np.int64)
+    with_subjects = np.flatnonzero(touched)
+    ends = [event.serials for event in events if event.subjects]
+    serials[with_subjects, 0] = [numbers[0] for numbers in ends]
+    serials[with_subjects, 1] = [numbers[-1] for numbers in ends]
+    return serials
+
+
+def _amounts(
+    events: Sequence[AccessEvent], touched: NDArray[np.int64], unexplained: NDArray[np.bool_]
+) -> NDArray[np.float64]:
+    """What each event adds by itself, (n, ``N_FEATURES``).
+
+    Args:
+        events: n events.
+        touched: how many subjects each names, (n,).
+        unexplained: no purpose is stated, (n,).
+    """
+    action = np.array([ACTION_CODE[event.action] for event in events], np.int64)
+    outcome = np.array([OUTCOME_CODE[event.outcome] for event in events], np.int64)
+    channel = np.array([CHANNEL_CODE[(event.src or NOWHERE).channel] for event in events], np.int64)
+    masked = np.array([event.masked for event in events], np.float64)  # None becomes NaN, here and below
+    records = [event.records or NOTHING for event in events]
+    count = np.array([one.count for one in records], np.float64)
+    size = np.array([one.bytes for one in records], np.float64)
     succeeded = outcome == OUTCOME_CODE["success"]
     takes_out = _IS_TAKEN_OUT[action] & succeeded
-    unexplained = facts[:, 8] > 0
-    amounts = np.zeros((len(facts), N_FEATURES))
+    amounts = np.zeros((len(events), N_FEATURES))
     amounts[:, Feature.EVENTS] = 1.0
-    amounts[:, Feature.DISCLOSED] = amounts[:, Feature.RECORDS] = disclosed * succeeded
-    amounts[:, Feature.EXPORTED] = disclosed * takes_out
+    amounts[:, Feature.DISCLOSED] = np.where(np.isnan(count), touched, count) * succeeded
+    amounts[:, Feature.RECORDS] = amounts[:, Feature.DISCLOSED]
+    amounts[:, Feature.EXPORTED] = amounts[:, Feature.DISCLOSED] * takes_out
     amounts[:, Feature.EXPORTS] = takes_out
-    amounts[:, Feature.TOUCHES] = touches
-    amounts[:, Feature.UNEXPLAINED] = touches & unexplained
-    amounts[:, Feature.MASKABLE] = facts[:, 7] >= 0
-    amounts[:, Feature.UNMASKED] = (facts[:, 7] == 0) & succeeded
+    amounts[:, Feature.TOUCHES] = touched > 0
+    amounts[:, Feature.UNEXPLAINED] = touched > 0
+    amounts[:, Feature.MASKABLE] = masked >= 0
+    amounts[:, Feature.UNMASKED] = (masked == 0) & succeeded
     amounts[:, Feature.CHANGES] = _IS_CHANGING[action]
     amounts[:, Feature.SEARCHES] = action == ACTION_CODE["search"]
     amounts[:, Feature.REFUSED] = _IS_REFUSED[outcome]
     amounts[:, Feature.REMOVALS] = takes_out & (_IS_REMOVABLE[channel] | _IS_CARRIED_OFF[action])
     amounts[:, Feature.DIRECT] = _IS_DIRECT[channel]
-    amounts[:, Feature.SENSITIVE] = facts[:, 9]
-    amounts[:, Feature.KILOBYTES] = kilobytes * succeeded
-    amounts[:, Feature.UNEXPLAINED_EVENTS] = unexplained
+    amounts[:, Feature.SENSITIVE] = [(event.data or NO_DATA).class_ in SENSITIVE for event in events]
+    amounts[:, Feature.KILOBYTES] = np.nan_to_num(size) // 1_000 * succeeded
+    amounts[:, Feature.UNEXPLAINED_EVENTS] = 1.0
     amounts[:, Feature.UNEXPLAINED_EXPORTED] = amounts[:, Feature.EXPORTED]
     amounts[~unexplained, UNEXPLAINED_FROM:] = 0.0
     return amounts

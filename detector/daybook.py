@@ -33,21 +33,23 @@ class Running:
 
     Attributes:
         rows: (n,).
-        slots: where the event's day is held, (n,).
+        days: the accounting day of each, (n,).
+        amounts: what the event added, (n, ``N_FEATURES``).
         sums: (n, ``N_FEATURES``).
         peaks: (n, ``N_PEAKS``).
         segments: the events grouped by actor and day.
     """
 
     rows: NDArray[np.int64]
-    slots: NDArray[np.int64]
+    days: NDArray[np.int64]
+    amounts: NDArray[np.float64]
     sums: NDArray[np.float64]
     peaks: NDArray[np.float64]
     segments: Segments
 
     def keys(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Row and slot of each distinct actor and day, in the order of the segments."""
-        return self.segments.keys // SLOTS, self.segments.keys % SLOTS
+        """Row and day of each distinct actor and day, (k,), in the order of the segments."""
+        return self.rows[self.segments.last], self.days[self.segments.last]
 
 
 class Daybook:
@@ -127,7 +129,7 @@ class Daybook:
         self.sums[rows, places] = sums[segments.last]
         self.peaks[rows, places] = peaks[segments.last]
         self.late[columns.rows[columns.late], slots[columns.late]] = True
-        return Running(columns.rows, slots, sums, peaks, segments)
+        return Running(columns.rows, days, columns.amounts, sums, peaks, segments)
 
     def close(self, day: int) -> None:
         """The day's customers are counted; its registers serve the day after the next."""

@@ -11,7 +11,7 @@ from detector.closing import Closed, Gate, Standout
 from detector.columns import CROWD, Columns, Gather
 from detector.config import Config
 from detector.context import Context
-from detector.daybook import OPEN_DAYS, SLOTS, Daybook, Running
+from detector.daybook import SLOTS, Daybook, Running
 from detector.detection import Detection
 from detector.detections import DETECTIONS
 from detector.errors import CheckpointError
@@ -20,8 +20,8 @@ from detector.measures import Baselines
 from detector.people import People
 from detector.places import Places
 from detector.recent import LONGEST_PIECE, Recent
-from detector.risk import Risk
-from detector.segments import SCORE_SPAN, to_grid
+from detector.risk import MOST_JOINT, Risk, Verdict
+from detector.scores import Reached, Scores
 from detector.state import packed_values, unpacked_values
 from detector.telling import JOINT, Scene, Teller, Told
 from models.hour_of_week import HourOfWeek
@@ -37,6 +37,8 @@ UNSETTLED_DAYS: Final = 4
 LEAST_ROWS: Final = 64
 NEVER: Final = -(2**31) + 1
 LEAST_HOUR_P: Final = 1e-4
+SLACK_NATS: Final = 1.0
+"""Far more than rounding can make a level fall where it should have risen."""
 
 
 class Engine:
@@ -54,19 +56,19 @@ class Engine:
             name: detection for name, detection in DETECTIONS.items() if name not in config.detections.disabled
         }
         self.people = People(context.roster, config.profiles.max_actors)
-        self._gather = Gather(self.people.row_of)
+        self._gather = Gather(self.people.rows_of)
         self.daybook = Daybook()
         self.hours = HourOfWeek(half_life=half_life)
         self.places = Places(half_life)
         self.touched = Seen(TOUCH_FILTER_LOG2)
         self.baselines = Baselines([m for d in DETECTIONS.values() for m in d.measures], half_life)
-        self._disabled = np.array([d.name not in self.detections for d in DETECTIONS.values() for _ in d.measures])
+        disabled = [d.name not in self.detections for d in DETECTIONS.values() for _ in d.measures]
+        self.scores = Scores(self.baselines, np.array(disabled, np.bool_))
         self.risk = Risk(len(self.baselines.measures))
         self.budget = Budget(config.risk.budget, config.risk.episode_days)
         self.gate = Gate(config.learning)
         self.recent = Recent(config.profiles.recent_events)
         self.teller = Teller(self)
-        self.scores = np.zeros((0, OPEN_DAYS, len(self.baselines.measures)), np.float16)
         self.levels = np.zeros((0, 2))  # accounting day, and the actor's decayed level on it
         self.slot_days = np.full(SLOTS, NEVER, np.int64)
         self.pending = NEVER  # the closed day that waits to be learned
@@ -159,7 +161,6 @@ class Engine:
         }
         state: dict[str, NDArray[Any]] = {
             "own": packed_values(own),
-            "scores": self.scores.copy(),
             "levels": self.levels.copy(),
         }
         for name, part in self._parts().items():
@@ -185,7 +186,7 @@ class Engine:
             prefix = f"{name}/"
             values: dict[str, Any] = {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
             part.restore(values | unpacked_values(state[f"{name}.values"]))
-        self.scores, self.levels = np.array(state["scores"]), np.array(state["levels"])
+        self.levels = np.array(state["levels"])
         self.slot_days = np.array(own["slot_days"], np.int64)
         self.pending, self.oldest, self.newest, self.events, self.active_days, self.active = own["numbers"]
         self.watermark = own["watermark"]
@@ -198,6 +199,7 @@ class Engine:
             "places": self.places,
             "touched": self.touched,
             "baselines": self.baselines,
+            "scores": self.scores,
             "risk": self.risk,
             "budget": self.budget,
             "gate": self.gate,
@@ -235,7 +237,7 @@ class Engine:
                 self._learn(self.pending)
             self.daybook.free(slot)
             self.gate.free(slot)
-            self.scores[:, day % OPEN_DAYS] = 0
+            self.scores.free(day)
             self.slot_days[slot] = day
         self.oldest, self.newest = oldest, newest
 
@@ -245,14 +247,27 @@ class Engine:
         days = self.context.calendar.days(moments)
         bins = self._complete(columns, groups, days)
         running = self.daybook.add(columns, moments, days, bins)
-        raw = to_grid(self.baselines.score_many(rows, groups, running.sums, running.peaks))
-        raw[:, self._disabled] = 0.0
-        scores = self._strongest_so_far(running, raw)
+        reached = self.scores.add(running, groups)
         first = self.recent.count
         self.recent.add(columns, days)
-        least = self.budget.threshold if JOINT in self.detections else np.inf
-        judged = self.risk.score_many(rows, scores, least) if self.ready else None
-        return self.teller.tell(Scene(columns, moments, days, running, judged, first))
+        verdicts = self._verdicts(running, groups, reached) if self.ready else {}
+        return self.teller.tell(Scene(columns, moments, days, running, verdicts, first))
+
+    def _verdicts(self, running: Running, groups: NDArray[np.int64], reached: Reached) -> dict[int, Verdict]:
+        """The judgement after each event that may be worth telling.
+
+        A level never falls within a day but for its joint part, so most days need no second look.
+        """
+        threshold = self.budget.threshold
+        joint = MOST_JOINT if JOINT in self.detections else 0.0
+        bound = self.risk.score_many(running.keys()[0], reached.after, least=np.inf).level
+        near = bound >= threshold - joint - SLACK_NATS
+        if not near.any():
+            return {}
+        events, scores = self.scores.trace(running, groups, reached, near)
+        judged = self.risk.score_many(running.rows[events], scores, threshold if joint else np.inf)
+        worth = np.flatnonzero(judged.level >= threshold)
+        return {int(events[place]): judged.of(place) for place in worth.tolist()}
 
     def _complete(self, columns: Columns, groups: NDArray[np.int64], days: NDArray[np.int64]) -> NDArray[np.int64]:
         """Fill in the amounts that depend on what was before, and return the hour bins, (n,)."""
@@ -273,21 +288,13 @@ class Engine:
             amounts[planted, Feature.HONEY] = ~self.people.services[rows[planted]]
         return bins
 
-    def _strongest_so_far(self, running: Running, raw: NDArray[np.float64]) -> NDArray[np.float64]:
-        rows, slots = running.keys()
-        parity = self.slot_days[slots] % OPEN_DAYS
-        base = self.scores[rows, parity].astype(np.float64)
-        scores = running.segments.cummax(raw, base, SCORE_SPAN)
-        self.scores[rows, parity] = scores[running.segments.last]
-        return scores
-
     def _close(self, day: int) -> None:
         """Judge a day that no event can change any more, and learn the one that closed before it."""
         slot = day % SLOTS
         rows = np.flatnonzero(self.daybook.sums[:, slot, Feature.EVENTS] > 0)
         rows = rows[rows != CROWD]
         if len(rows):
-            scores = self.scores[rows, day % OPEN_DAYS].astype(np.float64)
+            scores = self.scores.of_days(rows, day)
             judged = self.risk.score_many(rows, scores)
             settled = self.active_days >= UNSETTLED_DAYS
             level = judged.level if settled else np.zeros(len(rows))
@@ -323,7 +330,7 @@ class Engine:
             present = (self.daybook.hours[rows, slot][:, None] >> np.arange(48, dtype=np.uint64)) & np.uint64(1)
             who, bins = np.nonzero(present)
             self.hours.learn_many(rows[who], groups[rows[who]], bins)
-        learned = np.zeros(len(self.scores), np.bool_)
+        learned = np.zeros(len(self.levels), np.bool_)
         learned[rows] = True
         self.places.learn(day, groups, learned)
         self.touched.turn()
@@ -341,26 +348,22 @@ class Engine:
                 self.hours,
                 self.places,
                 self.baselines,
+                self.scores,
                 self.risk,
                 self.recent,
                 self.gate,
                 self.teller,
             ):
                 part.clear(gone)
-            self.scores[gone] = 0
             self.levels[gone] = 0
 
     def _reserve(self) -> None:
         """Make room for every row and group that the people now have."""
-        size, groups = len(self.scores), self.people.n_groups
+        size, groups = len(self.levels), self.people.n_groups
         if len(self.people) > size:
             size = capacity(len(self.people))
-            for name in ("scores", "levels"):
-                array = getattr(self, name)
-                grown = np.zeros((size, *array.shape[1:]), array.dtype)
-                grown[: len(array)] = array
-                setattr(self, name, grown)
-            for part in (self.daybook, self.risk, self.gate, self.teller):
+            self.levels = np.concatenate([self.levels, np.zeros((size - len(self.levels), 2))])
+            for part in (self.daybook, self.scores, self.risk, self.gate, self.teller):
                 part.grow(size)
         if (size, groups) != self._reserved:
             for model in (self.places, self.hours, self.baselines):

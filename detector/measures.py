@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from detector.daybook import Running
 from detector.features import MAX_SUM, Feature, Peak
 from models.beta_binomial import BetaBinomial
 from models.gamma_poisson import GammaPoisson
@@ -88,6 +89,10 @@ class Baselines:
         self._sizes = [index for index, m in enumerate(self.measures) if isinstance(m, Size)]
         self._shares = [index for index, m in enumerate(self.measures) if isinstance(m, Share)]
         self._surprises = [index for index, m in enumerate(self.measures) if isinstance(m, Surprise)]
+        self.growing = np.array([isinstance(m, Volume | Size) for m in self.measures], np.bool_)
+        """Which measures never fall within a day, (C,)."""
+        shares = [m for m in self.measures if isinstance(m, Share)]
+        self._parts_of, self._wholes_of = [int(m.of) for m in shares], [int(m.among) for m in shares]
         self._volume = GammaPoisson(max(len(self._volumes), 1), half_life_days)
         self._size = LogNormal(max(len(self._sizes), 1), half_life_days)
         self._share = BetaBinomial(max(len(self._shares), 1), half_life_days)
@@ -113,6 +118,7 @@ class Baselines:
         groups: NDArray[np.int64],
         sums: NDArray[np.float64],
         peaks: NDArray[np.float64],
+        amounts: NDArray[np.float64] | None = None,
     ) -> NDArray[np.float64]:
         """-ln of the upper-tail probability of each measure, (n, C) in [0, 300]; sums of surprises likewise in nats.
 
@@ -121,22 +127,32 @@ class Baselines:
             groups: the peer group of each row, (n,).
             sums: the days' sums, (n, ``N_FEATURES``).
             peaks: the days' peaks, (n, ``N_PEAKS``).
+            amounts: what an event just added to each day, (n, ``N_FEATURES``), if one did: a share that it did not add
+                to has not risen and is 0.
         """
         out = np.zeros((len(rows), len(self.measures)))
-        if self._volumes:
-            out[:, self._volumes] = NATS * self._volume.log_tail_many(
-                rows, groups, self._amounts(self._volumes, sums, peaks)
-            )
-        if self._sizes:
-            out[:, self._sizes] = NATS * self._size.score_many(rows, groups, self._amounts(self._sizes, sums, peaks))
-        if self._shares:
-            parts, wholes = self._parts(sums)
-            out[:, self._shares] = NATS * self._share.log_tail_many(rows, groups, parts, wholes)
-        for index in self._surprises:
-            measure = self.measures[index]
-            assert isinstance(measure, Surprise)
-            out[:, index] = _surprise(measure.of, sums)
-        return np.minimum(out, MOST_NATS)
+        out[:, self.growing] = self._amount_scores(rows, groups, sums, peaks)
+        out[:, self._shares] = self._share_scores(rows, groups, sums, amounts)
+        out[:, self._surprises] = self._surprise_scores(sums)
+        return out
+
+    def highest_many(self, running: Running, groups: NDArray[np.int64]) -> NDArray[np.float64]:
+        """The largest score that each of k actors' days reached in a batch, (k, C): of ``score_many`` event by event.
+
+        Args:
+            running: the days after each of n events.
+            groups: the peer group of each event's actor, (n,).
+        """
+        segments, rows, sums, amounts = running.segments, running.rows, running.sums, running.amounts
+        last = segments.last
+        out = np.zeros((len(last), len(self.measures)))
+        out[:, self.growing] = self._amount_scores(rows[last], groups[last], sums[last], running.peaks[last])
+        shares = np.zeros((len(rows), len(self._shares)))
+        rose = np.flatnonzero((amounts[:, self._parts_of] > 0).any(axis=1))
+        shares[rose] = self._share_scores(rows[rose], groups[rose], sums[rose], amounts[rose])
+        out[:, self._shares] = segments.highest(shares)
+        out[:, self._surprises] = segments.highest(self._surprise_scores(sums))
+        return out
 
     def learn_many(
         self,
@@ -221,6 +237,41 @@ class Baselines:
             prefix = f"{name}."
             model.restore({k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)})
 
+    def _amount_scores(
+        self,
+        rows: NDArray[np.int64],
+        groups: NDArray[np.int64],
+        sums: NDArray[np.float64],
+        peaks: NDArray[np.float64],
+    ) -> NDArray[np.float64]:
+        """Scores of volumes and sizes, (n, F), in the order of the measures."""
+        out = np.zeros((len(rows), len(self.measures)))
+        if self._volumes:
+            out[:, self._volumes] = self._volume.log_tail_many(rows, groups, self._amounts(self._volumes, sums, peaks))
+        if self._sizes:
+            out[:, self._sizes] = self._size.score_many(rows, groups, self._amounts(self._sizes, sums, peaks))
+        return np.minimum(NATS * out[:, self.growing], MOST_NATS)
+
+    def _share_scores(
+        self,
+        rows: NDArray[np.int64],
+        groups: NDArray[np.int64],
+        sums: NDArray[np.float64],
+        amounts: NDArray[np.float64] | None,
+    ) -> NDArray[np.float64]:
+        if not self._shares:
+            return np.zeros((len(rows), 0))
+        parts, wholes = self._parts(sums)
+        if amounts is not None:
+            parts = np.where(amounts[:, self._parts_of] > 0, parts, 0.0)
+        return np.minimum(NATS * self._share.log_tail_many(rows, groups, parts, wholes), MOST_NATS)
+
+    def _surprise_scores(self, sums: NDArray[np.float64]) -> NDArray[np.float64]:
+        out = np.zeros((len(sums), len(self._surprises)))
+        for place, index in enumerate(self._surprises):
+            out[:, place] = _surprise(self.measures[index].of, sums)
+        return np.minimum(out, MOST_NATS)
+
     def _amounts(
         self, indices: list[int], sums: NDArray[np.float64], peaks: NDArray[np.float64]
     ) -> NDArray[np.float64]:
@@ -228,9 +279,8 @@ class Baselines:
 
     def _parts(self, sums: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Successes and trials of the shares, (n, F) each, scaled down to at most ``MOST_TRIALS`` trials."""
-        shares = [measure for measure in self.measures if isinstance(measure, Share)]
-        parts = sums[:, [share.of for share in shares]]
-        wholes = np.maximum(sums[:, [share.among for share in shares]], parts)
+        parts = sums[:, self._parts_of]
+        wholes = np.maximum(sums[:, self._wholes_of], parts)
         scale = np.minimum(MOST_TRIALS / np.maximum(wholes, 1.0), 1.0)
         return np.round(parts * scale), np.round(wholes * scale)
 
@@ -239,7 +289,7 @@ def _amount(of: Feature | Peak, sums: NDArray[np.float64], peaks: NDArray[np.flo
     return sums[:, of] if isinstance(of, Feature) else peaks[:, of]
 
 
-def _surprise(of: Feature, sums: NDArray[np.float64]) -> NDArray[np.float64]:
+def _surprise(of: Feature | Peak, sums: NDArray[np.float64]) -> NDArray[np.float64]:
     """The measure of a sum of surprises, in nats, (n,).
 
     Hours: the mean oddness of the day's events, in full from ``FULL_HOURS`` events on. Places: the sum. Pauses: how

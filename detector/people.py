@@ -1,6 +1,6 @@
 """Who has a row: actors by their ids, admitted up to a bound and evicted when they stay away."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -65,11 +65,10 @@ class People:
         """Peer groups by index."""
         return list(self._group_of)
 
-    def row_of(self, event: AccessEvent) -> int:
-        """The row of the event's actor; a new one if there is room, else the crowd's."""
-        actor = event.actor.id
-        row = self._row_of.get(actor)
-        return self._admit(event) if row is None else row
+    def rows_of(self, events: Sequence[AccessEvent]) -> list[int]:
+        """The row of each event's actor; a new one if there is room, else the crowd's."""
+        known = self._row_of
+        return [known[event.actor.id] if event.actor.id in known else self._admit(event) for event in events]
 
     def find(self, actor: str) -> int | None:
         """The row of an actor id, if it has one."""

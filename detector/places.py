@@ -75,15 +75,14 @@ class Places:
         unseen = np.flatnonzero(~self._novelty.seen_many(row, value))
         out = np.zeros(len(rows))
         if len(unseen):
+            unseen = self._firsts_of(days[events[unseen]], pairs[unseen], unseen)
             p = self._novelty.score_many(row[unseen], groups[events[unseen]], value[unseen])
             own_days = self._novelty.days_many(row[unseen])
             for place, index in enumerate(unseen.tolist()):
                 event = int(events[index])
-                day = int(days[event])
-                if self._first_today(day, int(pairs[index])):
-                    shared = self._live.get(day, {}).get(int(value[index]), 0) / (active + 1.0)
-                    probability = max(float(p[place]), 2.0 * shared / (float(own_days[place]) + 2.0), LEAST_P)
-                    out[event] += round(-100.0 * float(np.log10(probability)))
+                shared = self._live.get(int(days[event]), {}).get(int(value[index]), 0) / (active + 1.0)
+                probability = max(float(p[place]), 2.0 * shared / (float(own_days[place]) + 2.0), LEAST_P)
+                out[event] += round(-100.0 * float(np.log10(probability)))
         return out
 
     def roll(self) -> None:
@@ -125,13 +124,18 @@ class Places:
         prefix = "novelty."
         self._novelty.restore({k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)})
 
-    def _first_today(self, day: int, pair: int) -> bool:
-        firsts = self._firsts.setdefault(day, set())
-        if pair in firsts or len(firsts) >= MAX_FIRSTS:
-            return False
-        firsts.add(pair)
-        self._coming.append((day, pair & int(VALUE_MASK)))
-        return True
+    def _firsts_of(
+        self, days: NDArray[np.int64], pairs: NDArray[np.uint64], places: NDArray[np.int64]
+    ) -> NDArray[np.int64]:
+        """Those ``places`` (n,), in their order, whose pair is its day's first; notes that they were."""
+        found: list[int] = []
+        for day, pair, place in zip(days.tolist(), pairs.tolist(), places.tolist(), strict=True):
+            firsts = self._firsts.setdefault(day, set())
+            if pair not in firsts and len(firsts) < MAX_FIRSTS:
+                firsts.add(pair)
+                self._coming.append((day, pair & int(VALUE_MASK)))
+                found.append(place)
+        return np.array(found, np.int64)
 
     def _remember(self, pairs: NDArray[np.uint64], days: NDArray[np.int64]) -> None:
         for day in np.unique(days).tolist():

@@ -38,8 +38,10 @@ class Recent:
         adds = ((columns.amounts > 0) * bits).sum(axis=1, dtype=np.uint32)
         places = (self.count + np.arange(n)) % self._size
         self._rows[places], self._days[places], self._adds[places] = columns.rows, days, adds
-        for place, event_id in zip(places.tolist(), columns.event_ids, strict=True):
-            self._ids[place] = event_id
+        start = self.count % self._size
+        before_wrap = min(n, self._size - start)
+        self._ids[start : start + before_wrap] = columns.event_ids[:before_wrap]
+        self._ids[: n - before_wrap] = columns.event_ids[before_wrap:]
         self.count += n
 
     def contributors(self, row: int, day: int, feature: int, until: int) -> tuple[tuple[str, ...], int]:

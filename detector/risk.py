@@ -57,6 +57,20 @@ class Judgement:
     joint: NDArray[np.float64]
     level: NDArray[np.float64]
 
+    def of(self, place: int) -> "Verdict":
+        """The judgement of one actor-day."""
+        return Verdict(self.today[place], self.accumulated[place], float(self.joint[place]), float(self.level[place]))
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The risk of one actor-day: one row of a ``Judgement``, (C,) and numbers."""
+
+    today: NDArray[np.float64]
+    accumulated: NDArray[np.float64]
+    joint: float
+    level: float
+
 
 class Risk:
     """Calibrators, habits and accumulated sums; everything stands still between two closings of a day."""

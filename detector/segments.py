@@ -62,6 +62,14 @@ class Segments:
             lifted[self.starts] = np.maximum(lifted[self.starts], base + lift)
         return self._unsorted(np.maximum.accumulate(lifted, axis=0) - lift[self.group])
 
+    def highest(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The largest values of each key, (k, f), of (n, f)."""
+        return np.maximum.reduceat(values[self.order], self.starts, axis=0) if len(self.starts) else values[:0]
+
+    def places(self) -> NDArray[np.int64]:
+        """The index of each event's key in ``keys``, (n,)."""
+        return self._unsorted(self.group)
+
     def previous(self, values: NDArray[Number], base: NDArray[Number]) -> NDArray[Number]:
         """The value of the event before, of the same key, shape (n,); ``base`` (k,) for the first ones."""
         ordered = values[self.order]

@@ -17,7 +17,7 @@ from detector.detection import Detection
 from detector.detections import DETECTIONS
 from detector.features import Feature, Peak
 from detector.measures import Measure
-from detector.risk import Judgement, decayed, risk_of
+from detector.risk import Verdict, decayed, risk_of
 
 if TYPE_CHECKING:
     from detector.engine import Engine
@@ -68,7 +68,7 @@ class Scene:
         moments: the time at which each counts, (n,).
         days: the accounting day of each, (n,).
         running: the days as they stood after each event.
-        judged: their judgement; ``None`` during the warm-up.
+        verdicts: how they were judged, by event; those that are missing cannot be worth telling.
         first: the sequence number of the first event.
     """
 
@@ -76,7 +76,7 @@ class Scene:
     moments: NDArray[np.float64]
     days: NDArray[np.int64]
     running: Running
-    judged: Judgement | None
+    verdicts: Mapping[int, Verdict]
     first: int
 
     def time(self, index: int) -> datetime:
@@ -122,14 +122,15 @@ class Teller:
 
     def tell(self, scene: Scene) -> list[Told]:
         """What of a piece is worth telling, in the order of its events."""
-        certain = scene.columns.amounts[:, Feature.HONEY] > 0
-        worth = certain if scene.judged is None else certain | (scene.judged.level >= self._engine.budget.threshold)
+        certain = set(np.flatnonzero(scene.columns.amounts[:, Feature.HONEY] > 0).tolist())
+        if HONEY not in self._engine.detections:
+            certain = set()
         told: list[Told] = []
-        for index in np.flatnonzero(worth).tolist():
-            if certain[index] and HONEY in self._engine.detections:
+        for index in sorted(certain | scene.verdicts.keys()):
+            if index in certain:
                 told.append(self._certain(scene, index))
-            if scene.judged is not None:
-                told += self._statistical(scene, scene.judged, index)
+            if index in scene.verdicts:
+                told += self._statistical(scene, scene.verdicts[index], index)
         return told
 
     def snapshot(self) -> dict[str, NDArray[Any]]:
@@ -167,22 +168,22 @@ class Teller:
         self._open(row, float(scene.moments[index]))
         return self._told(scene, index, (finding,), CERTAIN_RISK)
 
-    def _statistical(self, scene: Scene, judged: Judgement, index: int) -> list[Told]:
+    def _statistical(self, scene: Scene, verdict: Verdict, index: int) -> list[Told]:
         """The actor-day of an event, if the budget lets its level through and it is news."""
         engine = self._engine
         row, day = int(scene.columns.rows[index]), int(scene.days[index])
-        level, moment = float(judged.level[index]), float(scene.moments[index])
+        level, moment = verdict.level, float(scene.moments[index])
         # Telling raises the threshold, so what passed it when the piece began need not pass now.
         if row == CROWD or level < engine.budget.threshold or moment < self._excused[row]:
             return []
-        strengths = self._strengths(judged, index)
+        strengths = self._strengths(verdict)
         named = np.flatnonzero(strengths >= WORTH_NATS).tolist() or [int(strengths.argmax())]
         bits = sum(1 << place for place in named)
         if not self._is_news(row, day, level, bits, moment):
             return []
         self._open(row, moment)
         self._last[row] = day, level, bits
-        findings = tuple(self._finding(scene, judged, index, place, float(strengths[place])) for place in named)
+        findings = tuple(self._finding(scene, verdict, index, place, float(strengths[place])) for place in named)
         age = max(day - float(engine.levels[row, 0]), 0.0)
         past = decayed(float(engine.levels[row, 1]), age, engine.config.risk.half_life_days)
         return [self._told(scene, index, findings, risk_of(max(level, past)))]
@@ -199,22 +200,22 @@ class Teller:
             self._last[row] = 0
             self._engine.budget.spend()
 
-    def _strengths(self, judged: Judgement, index: int) -> NDArray[np.float64]:
+    def _strengths(self, verdict: Verdict) -> NDArray[np.float64]:
         """Each detection's -ln p, of its strongest measure today or accumulated, corrected for their number."""
         best = np.zeros(len(self._names))
-        np.maximum.at(best, self._owners, self._nats(judged, index))
+        np.maximum.at(best, self._owners, self._nats(verdict))
         strengths: NDArray[np.float64] = np.maximum(best - self._corrections, 0.0)
         place = self._names.index(JOINT)
-        strengths[place] = max(strengths[place], judged.joint[index])
+        strengths[place] = max(strengths[place], verdict.joint)
         return strengths
 
-    def _finding(self, scene: Scene, judged: Judgement, index: int, place: int, strength: float) -> Finding:
+    def _finding(self, scene: Scene, verdict: Verdict, index: int, place: int, strength: float) -> Finding:
         engine = self._engine
         detection = DETECTIONS[self._names[place]]
         mine = np.flatnonzero(self._owners == place)
-        nats = self._nats(judged, index)[mine]
-        if detection.name == JOINT and judged.joint[index] >= strength:
-            return self._joint_finding(scene, judged, index, detection)
+        nats = self._nats(verdict)[mine]
+        if detection.name == JOINT and verdict.joint >= strength:
+            return self._joint_finding(scene, verdict, index, detection)
         column = int(mine[nats.argmax()])
         measure = engine.baselines.measures[column]
         row = int(scene.columns.rows[index])
@@ -223,7 +224,7 @@ class Teller:
         normal = engine.baselines.normal(column, row, group)
         observed = engine.baselines.observed(column, sums, peaks)
         ids, count = self._contributors(scene, index, contributing(measure))
-        persistent = bool(judged.today[index, column] < WORTH_NATS)
+        persistent = bool(verdict.today[column] < WORTH_NATS)
         sentence = detection.sentence(measure, observed, normal)
         return Finding(
             detection=detection.name,
@@ -243,10 +244,10 @@ class Teller:
             model_version=MODEL_VERSION,
         )
 
-    def _joint_finding(self, scene: Scene, judged: Judgement, index: int, detection: Detection) -> Finding:
+    def _joint_finding(self, scene: Scene, verdict: Verdict, index: int, detection: Detection) -> Finding:
         engine, row = self._engine, int(scene.columns.rows[index])
-        nats = float(judged.joint[index])
-        order = np.argsort(-judged.accumulated[index], kind="stable")[:3]
+        nats = verdict.joint
+        order = np.argsort(-verdict.accumulated, kind="stable")[:3]
         units = ", ".join(engine.baselines.measures[column].unit for column in order.tolist())
         ids, count = self._contributors(scene, index, Feature.EVENTS)
         return Finding(
@@ -282,9 +283,9 @@ class Teller:
         return int(((people.groups[: len(people)] == group) & known).sum()) - int(known[row])
 
     @staticmethod
-    def _nats(judged: Judgement, index: int) -> NDArray[np.float64]:
+    def _nats(verdict: Verdict) -> NDArray[np.float64]:
         """Each measure's -ln p; what was accumulated counts only if the day added to it, unless nothing was."""
-        today, accumulated = judged.today[index], judged.accumulated[index]
+        today, accumulated = verdict.today, verdict.accumulated
         nats: NDArray[np.float64] = np.where(today >= ADDS_NATS, np.maximum(today, accumulated), 0.0)
         return nats if nats.any() else accumulated
 

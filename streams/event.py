@@ -28,6 +28,15 @@ CHANNELS: tuple[Channel, ...] = get_args(Channel)
 # Equal to "employee" but another object, so that a format can see that a record did not say the type.
 LEFT_OUT: ActorType = cast("ActorType", str(b"employee", "ascii"))
 
+
+class _LeftOut(tuple[str, ...]):
+    """An empty tuple that is no other empty tuple."""
+
+    __slots__ = ()
+
+
+NONE_SAID: tuple[str, ...] = _LeftOut()  # likewise equal to ()
+
 Id = Annotated[str, Meta(min_length=1, max_length=256)]
 Text = Annotated[str, Meta(max_length=MAX_TEXT)]
 Count = Annotated[int, Meta(ge=0, le=2**63 - 1)]
@@ -62,7 +71,7 @@ class Data(msgspec.Struct, frozen=True, gc=False):
     """What kind of data: its class (C1, C2, C3 of JR/T 0171) and the fields shown."""
 
     class_: Id | None = msgspec.field(default=None, name="class")
-    fields: Annotated[tuple[Text, ...], Meta(max_length=1000)] = ()
+    fields: Annotated[tuple[Text, ...], Meta(max_length=1000)] = NONE_SAID
 
 
 class Src(msgspec.Struct, frozen=True, gc=False):
@@ -95,7 +104,7 @@ class AccessEvent(msgspec.Struct, frozen=True, gc=False):
     action: Action
     resource: Resource
     outcome: Outcome
-    subjects: tuple[Id, ...] = ()
+    subjects: tuple[Id, ...] = NONE_SAID
     records: Records | None = None
     data: Data | None = None
     masked: bool | None = None

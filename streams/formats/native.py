@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from streams.event import LEFT_OUT, AccessEvent, Actor, Data, Records, Resource, Session, Src
+from streams.event import LEFT_OUT, NONE_SAID, AccessEvent, Actor, Data, Records, Resource, Session, Src
 from streams.formats.format import FormatCounts
 from streams.formats.seal import BadEvent, is_plain, seal
 from streams.formats.words import BOM, malformed, without_values
@@ -117,7 +117,7 @@ def _known_strings(event: AccessEvent) -> int:
         known += 2
     if resource.id is not None:
         known += 2
-    if event.subjects:
+    if event.subjects is not NONE_SAID:
         known += 1 + len(event.subjects)
     if event.masked is not None:
         known += 1
@@ -141,6 +141,6 @@ def _known_in_parts(event: AccessEvent) -> int:
         known += 1
         if data.class_ is not None:
             known += 2
-        if data.fields:
+        if data.fields is not NONE_SAID:
             known += 1 + len(data.fields)
     return known

@@ -38,10 +38,9 @@ def seal(event: AccessEvent, tokens: Tokens, *, plain: bool = False) -> AccessEv
         force_setattr(src, "user_agent", src.user_agent[:MAX_TEXT])
     subjects = event.subjects
     if subjects:
-        subjects = subjects[:MAX_SUBJECTS]
-        known = [tokens.subject(subject) for subject in subjects]
-        force_setattr(event, "subjects", tuple([token for token, _ in known]))
-        force_setattr(event, "serials", tuple([serial for _, serial in known]))
+        known, serials = zip(*[tokens.subject(subject) for subject in subjects[:MAX_SUBJECTS]], strict=True)
+        force_setattr(event, "subjects", known)
+        force_setattr(event, "serials", serials)
     elif event.serials:
         force_setattr(event, "serials", ())
     return event

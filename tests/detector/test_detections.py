@@ -244,7 +244,7 @@ def test_a_detection_can_run_alone(log: list[AccessEvent], only: str) -> None:
     watch.process(admit(log[:2_000]))
     assert list(watch.detections) == [only]
     mine = [measure for name in FOUND for measure in DETECTIONS[name].measures if name == only]
-    scored = {watch.baselines.measures[column] for column in np.flatnonzero(watch.scores.any(axis=(0, 1)))}
+    scored = {watch.baselines.measures[column] for column in np.flatnonzero(watch.scores.table.any(axis=(0, 1)))}
     assert scored <= set(mine)
 
 

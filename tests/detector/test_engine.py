@@ -176,7 +176,7 @@ def test_contributing_events_do_not_depend_on_how_the_stream_is_cut() -> None:
 
 def test_a_score_survives_being_kept() -> None:
     scores = to_grid(np.linspace(0.0, 300.0, 30_001))
-    assert np.array_equal(scores.astype(engine().scores.dtype).astype(np.float64), scores)
+    assert np.array_equal(scores.astype(engine().scores.table.dtype).astype(np.float64), scores)
     assert np.array_equal(to_grid(scores), scores)
 
 
@@ -310,7 +310,7 @@ def test_a_late_event_is_scored_but_its_day_is_not_learned() -> None:
         watch.process(log)
         row = watch.people.find("E01")
         assert row is not None
-        assert watch.scores[row].max() > 5.0  # scored either way
+        assert watch.scores.table[row].max() > 5.0  # scored either way
         watch.process(admit([event("E02", at(days[-1] + 4, 9.0)), event("E02", at(days[-1] + 5, 9.0))]))
     assert normal_of(on_time, "E01")[1] == normal_of(late, "E01")[1] + 1
     assert normal_of(on_time, "E01")[0] > normal_of(late, "E01")[0]

@@ -15,7 +15,7 @@ from tests.detector.office import at, event
 
 
 def row(people: People, actor: str, **facts: str) -> int:
-    return people.row_of(event(actor, at(0, 9.0), **facts))
+    return people.rows_of([event(actor, at(0, 9.0), **facts)])[0]
 
 
 def none(people: People) -> np.ndarray:
@@ -34,7 +34,7 @@ def test_an_actor_keeps_the_row_once_given() -> None:
 def test_a_peer_group_is_the_rosters_role_else_the_events_else_the_department() -> None:
     people = People({"A": Person("A", role="adjuster"), "B": Person("B")}, 20)
     rows = [row(people, actor, role="clerk") for actor in ("A", "B")]
-    rows.append(people.row_of(event("C", at(0, 9.0), role=None)))
+    rows.append(people.rows_of([event("C", at(0, 9.0), role=None)])[0])
     assert [people.group_names[people.groups[one]] for one in rows] == ["adjuster", "clerk", STRANGERS_GROUP]
 
 

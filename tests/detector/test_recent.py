@@ -14,7 +14,8 @@ def add(recent: Recent, actors: list[int], first: int = 0, **facts: str) -> None
         event(f"E{actor}", at(0, 9.0) + place, "C-1", id=f"ev-{first + place}", **facts)
         for place, actor in enumerate(actors)
     ]
-    recent.add(Gather(lambda one: int(one.actor.id[1:])).columns(admit(events)), np.full(len(events), 7))
+    columns = Gather(lambda them: [int(one.actor.id[1:]) for one in them]).columns(admit(events))
+    recent.add(columns, np.full(len(events), 7))
 
 
 def test_it_names_the_events_of_the_actor_and_day_that_added_to_the_feature() -> None:
