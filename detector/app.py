@@ -152,10 +152,10 @@ class _Teller:
     metrics: Metrics
 
     def tell(self, feed: Feed, changed: list[Alert], seconds: float) -> None:
+        self.metrics.update(feed, seconds)  # first, so that whoever reads an alert finds it counted
         send_alerts(self.out, changed)
         for alert in changed:
             self.log.info("alert", alert_id=alert.alert_id, severity=alert.severity.value, actor=alert.actor)
-        self.metrics.update(feed, seconds)
 
 
 def _loop(config: Config, feed: Feed, stop: Stop, teller: _Teller) -> None:

@@ -1,7 +1,9 @@
 """Hops 2 to 7 for one shard: records in, alerts that opened or changed out; a pure function of the log."""
 
+import os
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Final
 
 import msgspec
@@ -19,7 +21,7 @@ from detector.people import STRANGERS_GROUP
 from detector.snapshot import State
 from detector.state import packed_values, unpacked_values
 from detector.telling import Told
-from streams import Admitted, Framing, Guard, GuardConfig, Record, Rejected, Tokens, open_format
+from streams import STDIN, Admitted, Framing, Guard, GuardConfig, Position, Record, Rejected, Tokens, open_format
 
 SHARD: Final = "0"
 """The name of the only shard of files: their positions say the rest."""
@@ -44,6 +46,23 @@ def pseudonym_of(tokens: Tokens, actor: str) -> str:
     return f"E-{tokens.token('actor', actor)}" if actor else CROWD_NAME
 
 
+def place_of(position: Position, paths: Sequence[str]) -> str:
+    """A position as alerts name it: the same wherever the log was put, and different for every input of it.
+
+    >>> place_of(Position("/data/log/march/a.jsonl", 7), ["/data/log"])
+    'march/a.jsonl@7'
+    >>> place_of(Position("a.jsonl", 7), ["a.jsonl"])
+    'a.jsonl@7'
+    >>> place_of(Position("b/a.jsonl", 7), ["a/a.jsonl", "b/a.jsonl"])
+    'b/a.jsonl@7'
+    """
+    files = [os.path.abspath(path) for path in paths if path != STDIN]  # noqa: PTH100 - links are not followed
+    if position.source == STDIN or not files:
+        return str(position)
+    name = os.path.relpath(position.source, os.path.commonpath(files))
+    return f"{Path(position.source).name if name == os.curdir else name}@{position.offset}"
+
+
 class Shard:
     """Everything between a source of records and its alerts.
 
@@ -64,7 +83,7 @@ class Shard:
         self.known: dict[str, Known] = {}
         """Who is behind the pseudonyms that have alerts."""
         self._tokens, self._reject_one = tokens, reject
-        self._mapping = config.source.mapping
+        self._mapping, self._paths = config.source.mapping, config.source.paths
         self._format = open_format(self._mapping, tokens)
         intake = config.intake
         self._guard = Guard(GuardConfig(intake.lateness_s, intake.skew_s, intake.duplicates))
@@ -166,7 +185,9 @@ class Shard:
             self.counts[f"findings.{finding.detection}"] += 1
         name = self.pseudonym(told.actor)
         self.known[name] = known = self._who(told.actor)
-        decision = self._condenser.submit(name, told.findings, told.risk, told.time, SHARD, told.position)
+        decision = self._condenser.submit(
+            name, told.findings, told.risk, told.time, SHARD, place_of(told.position, self._paths)
+        )
         if decision.reason is Reason.OPENED:
             self.counts["alerts"] += 1
             self.counts[f"alerts.{decision.alert.severity.value}"] += 1

@@ -18,6 +18,7 @@ from detector.detections import DETECTIONS
 from detector.features import Feature, Peak
 from detector.measures import Measure
 from detector.risk import Verdict, decayed, risk_of
+from streams import Position
 
 if TYPE_CHECKING:
     from detector.engine import Engine
@@ -48,7 +49,7 @@ class Told:
         findings: at least one.
         risk: 0 to 100.
         time: aware UTC.
-        position: of the event's record, in words.
+        position: of the event's record.
     """
 
     index: int
@@ -56,7 +57,7 @@ class Told:
     findings: tuple[Finding, ...]
     risk: float
     time: datetime
-    position: str
+    position: Position
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,7 +272,7 @@ class Teller:
     def _told(self, scene: Scene, index: int, findings: tuple[Finding, ...], risk: float) -> Told:
         row = int(scene.columns.rows[index])
         actor = scene.columns.strangers[index] if row == CROWD else self._engine.people.ids[row]
-        return Told(index, actor, findings, risk, scene.time(index), str(scene.columns.positions[index]))
+        return Told(index, actor, findings, risk, scene.time(index), scene.columns.positions[index])
 
     def _contributors(self, scene: Scene, index: int, feature: Feature) -> tuple[tuple[str, ...], int]:
         row, day = int(scene.columns.rows[index]), int(scene.days[index])

@@ -17,10 +17,12 @@ from streams.sources.chain import open_sources
 from streams.sources.follow import Follow
 from streams.sources.framing import Framing
 from streams.sources.source import Source
+from streams.sources.stdin import STDIN
 from streams.tokens import Tokens, load_or_create_key
 
 __all__ = [
     "FORMATS",
+    "STDIN",
     "AccessEvent",
     "Actor",
     "Admitted",

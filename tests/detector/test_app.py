@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from alerts.lines import alert_line
 from detector.app import INTERRUPTED, dead_letters_path, key_path, replay, run, state_home
 from detector.config import Config
 from detector.errors import ConfigError
@@ -127,6 +129,24 @@ def test_two_replays_are_equal_and_a_watcher_sees_every_closed_day(small_log: Sm
     assert (tmp_path / "1").read_bytes() == (tmp_path / "2").read_bytes()
     assert days == sorted(set(days))
     assert len(days) > 10
+
+
+def test_the_same_log_in_another_place_gives_the_same_alerts_byte_for_byte(
+    small_log: SmallLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moved = tmp_path / "elsewhere" / small_log.events.name
+    moved.parent.mkdir()
+    shutil.copy(small_log.events, moved)
+    monkeypatch.chdir(tmp_path)
+    names = [str(small_log.events), str(moved), f"elsewhere/{moved.name}", "elsewhere"]
+    lines = [
+        b"".join(
+            map(alert_line, replay(small_log.config(source={"paths": [name]}), Tokens(KEY), tmp_path / "dead").alerts)
+        )
+        for name in names
+    ]
+    assert lines == [lines[0]] * len(names)
+    assert f"{moved.name}@".encode() in lines[0]
 
 
 def test_a_signal_ends_a_replay_early_and_gives_the_signals_back(small_log: SmallLog, tmp_path: Path) -> None:

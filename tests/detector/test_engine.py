@@ -332,7 +332,7 @@ def test_nothing_statistical_is_told_during_the_warm_up_and_something_after_it()
 def test_a_honey_record_is_certain_and_needs_no_warm_up() -> None:
     told = engine().process(admit([event("E01", at(0, 9.0), "C-1"), event("E01", at(0, 9.1), "C-2", HONEY)]))
     assert [one.findings[0].certain for one in told] == [True]
-    assert told[0].position == "log@1"
+    assert str(told[0].position) == "log@1"
     assert told[0].findings[0].event_ids == (event("E01", at(0, 9.1)).event_id,)
 
 
