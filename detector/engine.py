@@ -1,6 +1,7 @@
 """The engine of one shard: admitted events in, what is worth telling out; a pure function of the log."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
@@ -28,7 +29,7 @@ from models.hour_of_week import HourOfWeek
 from models.seen import Seen
 from streams import Admitted
 
-ROLL_EVENTS: Final = LONGEST_PIECE
+ROLL_EVENTS: Final = 2_048
 """Positions of the log after which what the organisation did today is taken over into what is shared."""
 TOUCH_FILTER_LOG2: Final = 24
 """Three filters of 2 MiB hold who touched whom: 2.9 million pairs a generation."""
@@ -93,8 +94,6 @@ class Engine:
             self._reserve()
             told += self._score(columns, moments)
             self.events += len(piece)
-            if self.events % ROLL_EVENTS == 0:
-                self.places.roll()
         return told
 
     def finish(self) -> None:
@@ -208,7 +207,7 @@ class Engine:
         }
 
     def _pieces(self, admitted: Sequence[Admitted]) -> Iterator[tuple[Sequence[Admitted], NDArray[np.float64]]]:
-        """Cut where a day opens or closes and where positions roll; moves the open days on the way."""
+        """Cut where a day opens or closes and where a piece becomes long; moves the open days on the way."""
         if not admitted:
             return
         times = np.array([item.time for item in admitted])
@@ -216,10 +215,8 @@ class Engine:
         lateness_s = self.config.intake.lateness_s
         moments = np.maximum(times, marks - lateness_s)
         oldest, newest = self.context.calendar.days(marks - lateness_s), self.context.calendar.days(marks)
-        sequence = self.events + np.arange(len(times))
-        cut = sequence % ROLL_EVENTS == 0
+        cut = np.arange(len(times)) % LONGEST_PIECE == 0
         cut[1:] |= (oldest[1:] != oldest[:-1]) | (newest[1:] != newest[:-1])
-        cut[0] = True
         starts = np.flatnonzero(cut).tolist()
         for start, stop in zip(starts, [*starts[1:], len(times)], strict=True):
             if oldest[start] != self.oldest or newest[start] != self.newest:
@@ -277,7 +274,7 @@ class Engine:
         amounts[:, Feature.OFF_HOURS] = self.people.off_hours(rows, bins, days)
         p = self.hours.score_many(rows, groups, bins)
         amounts[:, Feature.ODDNESS] = np.round(-100.0 * np.log10(np.maximum(p, LEAST_HOUR_P)))
-        amounts[:, Feature.NEWNESS] = self.places.score(rows, groups, days, columns.values, self.active)
+        amounts[:, Feature.NEWNESS] = self._newness(columns, groups, days)
         if len(columns.subjects):
             touching, first = np.unique(columns.subject_events, return_index=True)
             # Odd multiples spread rows over 64 bits, so that a pair of actor and customer has a key of its own.
@@ -287,6 +284,19 @@ class Engine:
             planted = columns.subject_events[np.isin(columns.subjects, self.context.honey)]
             amounts[planted, Feature.HONEY] = ~self.people.services[rows[planted]]
         return bins
+
+    def _newness(self, columns: Columns, groups: NDArray[np.int64], days: NDArray[np.int64]) -> NDArray[np.float64]:
+        """The surprise of each event's places, (n,); takes over what others did at fixed positions of the log."""
+        newness = np.zeros(len(columns))
+        rolls = range(ROLL_EVENTS - self.events % ROLL_EVENTS, len(columns) + 1, ROLL_EVENTS)
+        for start, stop in pairwise([0, *rolls, len(columns)]):
+            part = slice(start, stop)
+            newness[part] = self.places.score(
+                columns.rows[part], groups[part], days[part], columns.values[part], self.active
+            )
+            if stop in rolls:
+                self.places.roll()
+        return newness
 
     def _close(self, day: int) -> None:
         """Judge a day that no event can change any more, and learn the one that closed before it."""

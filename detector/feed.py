@@ -9,6 +9,7 @@ from detector.checkpoint import Checkpoints, Saved
 from detector.closing import Closed
 from detector.config import Config
 from detector.context import read_context
+from detector.recent import LONGEST_PIECE
 from detector.shard import SHARD, Shard
 from detector.snapshot import State
 from detector.state import packed_values, unpacked_values
@@ -24,8 +25,8 @@ from streams import (
     open_sources,
 )
 
-BATCH_RECORDS: Final = 2_048
-"""Records a call: enough to make numpy's overhead small, few enough to answer within a tenth of a second."""
+BATCH_RECORDS: Final = LONGEST_PIECE
+"""Records a call: enough to make numpy's overhead small, few enough to answer within some tenths of a second."""
 
 
 class Feed:

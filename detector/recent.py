@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from alerts.finding import MAX_EVENT_IDS
 from detector.columns import Columns
 
-LONGEST_PIECE = 2_048
+LONGEST_PIECE = 8_192
 """Events that are added at once at most."""
 
 

@@ -164,15 +164,13 @@ class Shard:
         self.engine.restore({k.removeprefix("engine/"): v for k, v in state.items() if k.startswith("engine/")})
 
     def _judge(self, decided: Sequence[Admitted | Rejected]) -> list[Alert]:
-        admitted = []
-        for item in decided:
-            if isinstance(item, Admitted):
-                admitted.append(item)
-                self.counts["late"] += item.late
-            else:
+        admitted = [item for item in decided if isinstance(item, Admitted)]
+        for item in decided if len(admitted) < len(decided) else ():
+            if isinstance(item, Rejected):
                 self.counts[f"rejected.{item.reason.value}"] += 1
                 self._reject_one(item)
         self.counts["events"] += len(admitted)
+        self.counts["late"] += sum([item.late for item in admitted])
         self.counts["duplicates"] = self._guard.duplicates
         self._count_ignored()
         changed: dict[str, Alert] = {}

@@ -8,13 +8,14 @@ from pathlib import Path
 from detector.config import Config
 from detector.context import Context, read_context
 from detector.engine import Engine
+from detector.feed import BATCH_RECORDS
 from detector.simulation import SimulationConfig, simulate
 from detector.telling import Told
 from streams import Admitted, Guard, GuardConfig, NativeFormat, Record, Tokens, open_sources
 
 KEY = bytes(range(32))
 SEED = 20_261_123
-BATCH = 2_048
+BATCH = BATCH_RECORDS
 
 
 def one_core() -> int:
