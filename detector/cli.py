@@ -82,6 +82,7 @@ def replay(  # noqa: PLR0913 - each parameter is one option
         raise typer.Exit(130)
     show(reveal_all(done.alerts, done.feed.shard.known) if reveal else done.alerts, out, settings.time.zone)
     say_all(summary(done))
+    require_readable(done)
     say_standouts(done, reveal)
 
 
@@ -248,6 +249,19 @@ def show(alerts: "Sequence[Alert]", out: Path | None, zone: str) -> None:
         from alerts.lines import send_alerts
 
         send_alerts(sys.stdout.buffer, alerts)
+
+
+def require_readable(done: "Replayed") -> None:
+    """A log of which nothing could be read is the wrong file or has another format: that is no success."""
+    from detector.errors import UnreadableError
+
+    shard = done.feed.shard
+    if shard.counts["events"] or not any(name.startswith("rejected.") for name in shard.counts):
+        return
+    raise UnreadableError(
+        f"not one record could be read as {shard.mapping!r}; is it the right file? Name its format by --mapping, and "
+        "see by innerwatch map test what a mapping makes of it"
+    )
 
 
 def say_standouts(done: "Replayed", reveal: bool) -> None:

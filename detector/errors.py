@@ -5,6 +5,7 @@
         ContextError        a roster, honey list, VIP list, assignment or calendar file
         CheckpointError     a state folder, snapshot or the record of a position
         MetricsError        the endpoint of the metrics cannot be opened
+        UnreadableError     a log of which not one record could be read
         NotFoundError       an alert or an actor that was asked for and is not there
 
 Every message says what, where, and what to do; the command line prints it and exits with 1.
@@ -29,6 +30,10 @@ class CheckpointError(DetectorError):
 
 class MetricsError(DetectorError):
     """The endpoint of the metrics cannot be opened: names the address."""
+
+
+class UnreadableError(DetectorError):
+    """Not one record of a log could be read: names the format and how to find the right one."""
 
 
 class NotFoundError(DetectorError):

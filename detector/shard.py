@@ -83,8 +83,8 @@ class Shard:
         self.known: dict[str, Known] = {}
         """Who is behind the pseudonyms that have alerts."""
         self._tokens, self._reject_one = tokens, reject
-        self._mapping, self._paths = config.source.mapping, config.source.paths
-        self._format = open_format(self._mapping, tokens)
+        self.mapping, self._paths = config.source.mapping, config.source.paths
+        self._format = open_format(self.mapping, tokens)
         intake = config.intake
         self._guard = Guard(GuardConfig(intake.lateness_s, intake.skew_s, intake.duplicates))
         episode_s = config.risk.episode_days * DAY_S
@@ -132,7 +132,7 @@ class Shard:
         """Everything to go on from here, as arrays by name."""
         own = {
             "key": self._tokens.token("check", "key"),
-            "mapping": self._mapping,
+            "mapping": self.mapping,
             "counts": dict(sorted(self.counts.items())),
             "known": msgspec.to_builtins(dict(sorted(self.known.items()))),
             "guard": self._guard.snapshot(),
@@ -152,9 +152,9 @@ class Shard:
                 "the saved state was made with another key, so that nobody in it would be recognised; give that key "
                 "by privacy.key_file, or begin with an empty state folder"
             )
-        if own["mapping"] != self._mapping:
+        if own["mapping"] != self.mapping:
             raise CheckpointError(
-                f"the saved state was made with the mapping {own['mapping']!r}, not {self._mapping!r}; give that "
+                f"the saved state was made with the mapping {own['mapping']!r}, not {self.mapping!r}; give that "
                 "one, or begin with an empty state folder"
             )
         self.counts = Counter(own["counts"])

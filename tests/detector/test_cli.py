@@ -205,6 +205,20 @@ def test_a_named_error_is_one_line_and_exits_with_1(
     assert err.count("\n") == 1
 
 
+def test_a_file_of_another_kind_is_an_error_that_keeps_its_bytes_and_an_empty_one_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("notes.txt").write_bytes(b"no log\n\xff\x00\n")
+    assert innerwatch("replay", "notes.txt", "--out", "alerts.jsonl") == 1
+    err = capfd.readouterr().err
+    assert "innerwatch: not one record could be read as 'native'" in err
+    assert "innerwatch map test" in err
+    assert Path("alerts.jsonl.deadletters.jsonl").read_bytes().count(b"\n") == 2
+    Path("empty.jsonl").touch()
+    assert innerwatch("replay", "empty.jsonl") == 0
+
+
 @pytest.mark.parametrize(
     "arguments",
     [["fly"], ["replay", "--fly"], ["run"], ["simulate"], ["explain", "a"],
