@@ -5,7 +5,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench clean
+.PHONY: help demo test lint bench clean packages
 
 help:  ## say what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,7 +25,13 @@ lint: $(READY)  ## ruff, mypy --strict and the import contract
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-test: lint  ## everything: lint, the fast tests, then the slow ones
+# What tests of real components need and Python packages do not bring; asked of apt only by root and only where missing.
+packages:
+	@{ command -v java && command -v mvn; } >/dev/null || { test "$$(id -u)" = 0 && command -v apt-get >/dev/null && \
+		apt-get update -qq && apt-get install -y -qq --no-install-recommends openjdk-17-jre-headless maven; } || \
+		echo "no Java or Maven: tests that need a Kafka broker are skipped" >&2
+
+test: lint packages  ## everything: lint, the fast tests, then the slow ones
 	$(BIN)/pytest -q -n 2 -m "not slow"
 	$(BIN)/pytest -q -n 2 -m slow
 

@@ -77,7 +77,9 @@ def dead_letters_path(config: Config, out: Path | None) -> Path:
     """Where the dead letters of a replay go that has no state folder: beside its output, else to this user's state."""
     if out is not None:
         return out.with_name(f"{out.name}.deadletters.jsonl")
-    name = blake2b("\n".join(config.source.paths).encode(), digest_size=4).hexdigest()
+    kafka = config.source.kafka
+    names = [*config.source.paths, *kafka.servers, *([f"{kafka.topic}-{kafka.partition}"] if kafka.servers else [])]
+    name = blake2b("\n".join(names).encode(), digest_size=4).hexdigest()
     return state_home() / f"deadletters-{name}.jsonl"
 
 
@@ -196,7 +198,7 @@ def _stopping() -> Iterator[Stop]:
 
 
 def _arrived(config: Config) -> float:
-    """When the input is known to have existed: its files' newest time, or now for standard input."""
+    """When the input is known to have existed: its files' newest time, or now for standard input and Kafka."""
     paths = [Path(name) for name in config.source.paths]
     files = [file for path in paths for file in ([path] if path.is_file() else path.rglob("*"))]
     times = [file.stat().st_mtime for file in files if file.is_file()]

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from detector.errors import ConfigError
 
@@ -16,12 +16,27 @@ class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class KafkaSourceConfig(_Section):
+    """The partition of a Kafka topic that is read; without servers, none is."""
+
+    servers: tuple[Annotated[str, Field(pattern=r"^[^\s/]+:\d+$")], ...] = ()
+    topic: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,249}$")] = "access-events"
+    partition: Annotated[int, Field(ge=0)] = 0
+
+
 class SourceConfig(_Section):
     """Where access events come from."""
 
     paths: tuple[str, ...] = ()
+    kafka: KafkaSourceConfig = KafkaSourceConfig()
     mapping: str = "native"
     follow: bool = False
+
+    @model_validator(mode="after")
+    def _one_source(self) -> "SourceConfig":
+        if self.paths and self.kafka.servers:
+            raise ValueError("paths and kafka.servers are both set; a shard has one log, so name one of them")
+        return self
 
 
 class ContextConfig(_Section):

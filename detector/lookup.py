@@ -73,6 +73,9 @@ def checked_files(config: Config) -> list[str]:
         if name != "-" and not Path(name).exists():
             raise SourceError(f"source.paths: {name}: no such file or folder; check the path")
         lines.append(f"source: {name} ({config.source.mapping})")
+    kafka = config.source.kafka
+    if kafka.servers:
+        lines.append(f"source: {kafka.topic}-{kafka.partition} at {', '.join(kafka.servers)} ({config.source.mapping})")
     for key in ("roster", "assignments", "honey", "vips"):
         path = getattr(config.context, key)
         if path is not None and not path.is_file():

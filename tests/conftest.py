@@ -7,6 +7,8 @@ from typing import Final
 import pytest
 from hypothesis import settings
 
+from tests.real.broker import Broker, running_broker
+
 CI: Final = os.environ.get("CI") == "true"
 OUT_OF_REACH: Final = ("needs a Kafka broker", "needs a PostgreSQL server", "needs a container engine")
 """How the reason of a skip begins that names a part which a machine for tests need not have."""
@@ -14,6 +16,13 @@ OUT_OF_REACH: Final = ("needs a Kafka broker", "needs a PostgreSQL server", "nee
 settings.register_profile("here", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
 settings.load_profile("ci" if CI else "here")
+
+
+@pytest.fixture(scope="session")
+def kafka_broker(tmp_path_factory: pytest.TempPathFactory) -> Generator[Broker, None, None]:
+    """A real Kafka broker, one for each test process that asks for it."""
+    with running_broker(tmp_path_factory.mktemp("broker")) as broker:
+        yield broker
 
 
 @pytest.hookimpl(wrapper=True)

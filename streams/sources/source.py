@@ -24,7 +24,7 @@ class Source(Protocol):
 
     @property
     def progress(self) -> tuple[int, int]:
-        """Bytes done, bytes in all (0 when unknown), as they lie on disk."""
+        """Bytes as they lie on disk, or records: done, and in all (0 when unknown)."""
 
     def next_batch(self, limit: int) -> list[Record]:
         """At most `limit` records, [] when there is nothing at the moment; `SourceError` if it breaks."""

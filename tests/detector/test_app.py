@@ -23,6 +23,7 @@ from detector.errors import ConfigError
 from streams import Tokens
 from tests.detector.small import KEY, SmallLog
 from tests.detector.test_shard import event, planted
+from tests.real.broker import Broker
 
 TOKENS = Tokens(KEY)
 
@@ -93,6 +94,32 @@ def test_a_live_run_tells_at_once_serves_metrics_and_ends_gracefully(
             assert f"innerwatch_events_total {4 + round_}.0" in metrics
             assert "SECRET" not in out + logged + metrics + json.dumps(alert)
             assert [json.loads(line)["event"] for line in logged.splitlines()][-1] == "stopped"
+
+
+@pytest.mark.slow
+def test_a_live_run_follows_a_kafka_partition_and_goes_on_where_it_was_stopped(
+    small_log: SmallLog, tmp_path: Path, honey: str, kafka_broker: Broker
+) -> None:
+    kafka_broker.publish("live", [event(n, f"E{n}") for n in range(3)])
+    config = tmp_path / "innerwatch.toml"
+    config.write_text(
+        f'[source]\nfollow = true\nkafka.servers = ["{kafka_broker.address}"]\nkafka.topic = "live"\n'
+        f'[context]\nhoney = "{small_log.honey}"\n[state]\nfolder = "state"\n[privacy]\nkey_file = "key"\n'
+        "[metrics]\nenabled = false\n"
+    )
+    for round_ in range(2):
+        with living(config, tmp_path) as process:
+            assert process.stdout is not None
+            kafka_broker.publish("live", [event(100 + round_, f"SECRET{round_}", honey)])
+            alert = json.loads(process.stdout.readline())
+            process.send_signal(signal.SIGTERM)
+            out, logged = process.communicate()
+            assert process.returncode == 0
+            assert alert["position"] == f"live-0@{3 + round_}"
+            assert not out  # what was told before the stop is not told again after it
+            stopped = json.loads(logged.splitlines()[-1])
+            assert (stopped["event"], stopped["events"]) == ("stopped", 4 + round_)
+            assert "SECRET" not in logged
 
 
 def test_a_live_run_over_a_log_that_ends_gives_the_alerts_of_a_replay(small_log: SmallLog, tmp_path: Path) -> None:

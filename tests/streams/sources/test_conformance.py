@@ -9,7 +9,7 @@ import inspect
 import io
 import json
 import pkgutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -21,10 +21,12 @@ from hypothesis import strategies as st
 import streams
 from streams import DeadLetters, Position, Reason, Record, Rejected, Source, open_sources
 from streams.deadletters import DeadLetterSource
+from streams.kafka import KafkaConfig, KafkaPartition
 from streams.sources.chain import Chain
 from streams.sources.document import Document
 from streams.sources.follow import Follow
 from streams.sources.lines import Lines
+from tests.real.broker import Broker
 from tests.streams.hostile import cut_gzip
 
 LINES = [b'{"n":%d,"pad":"%s"}' % (n, b"x" * (n * 7 % 50)) for n in range(60)]
@@ -71,6 +73,29 @@ def _open_folder(folder: Path, resume: Position | None) -> Source:
     return open_sources([folder / "in"], resume=resume)
 
 
+BROKERS: list[Broker] = []
+"""The broker, while a test of the Kafka source runs."""
+CONSUMERS: list[KafkaPartition] = []
+
+
+def _open_kafka(folder: Path, resume: Position | None) -> Source:
+    topic = f"conformance-{folder.name}"
+    if not (folder / topic).exists():
+        BROKERS[0].publish(topic, LINES)
+        (folder / topic).touch()
+    CONSUMERS.append(KafkaPartition(KafkaConfig((BROKERS[0].address,), topic), resume))
+    return CONSUMERS[-1]
+
+
+@pytest.fixture(autouse=True)
+def _broker(request: pytest.FixtureRequest) -> Iterator[None]:
+    if getattr(request.node, "callspec", None) and request.node.callspec.params.get("name") == "kafka":
+        BROKERS[:] = [request.getfixturevalue("kafka_broker")]
+    yield
+    while CONSUMERS:
+        CONSUMERS.pop().close()
+
+
 OPENERS: dict[str, tuple[type, Open]] = {
     "lines": (Lines, lambda folder, resume: Lines.open(_file(folder), _offset(resume))),
     "gzip": (Lines, lambda folder, resume: Lines.open(_file(folder, gzip.compress(TEXT)), _offset(resume))),
@@ -95,8 +120,12 @@ OPENERS: dict[str, tuple[type, Open]] = {
     "folder": (Chain, _open_folder),
     "follow": (Follow, lambda folder, resume: Follow(_file(folder), resume)),
     "dead letters": (DeadLetterSource, _open_dead_letters),
+    "kafka": (KafkaPartition, _open_kafka),
 }
-each = pytest.mark.parametrize("name", OPENERS)
+SLOW = {"kafka"}
+each = pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] if name in SLOW else []) for name in OPENERS]
+)
 
 
 def drain(source: Source, limits: list[int] | None = None) -> list[Record]:

@@ -1,0 +1,151 @@
+"""A real Apache Kafka broker in KRaft mode, for tests: from Maven Central, on free loopback ports, data in a folder."""
+
+import fcntl
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from hashlib import blake2b
+from pathlib import Path
+from typing import Final
+
+import pytest
+from kafka import KafkaAdminClient, KafkaProducer
+from kafka.errors import TopicAlreadyExistsError
+
+POM: Final = Path(__file__).with_name("pom.xml")
+HOME: Final = Path(__file__).parents[2] / ".venv" / "kafka"
+COPY: Final = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies"
+JAVA: Final = ("java", "-Xms256m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
+CLUSTER: Final = "innerwatch-tests-0000A"
+START_S: Final = 60.0
+
+PROPERTIES: Final = """
+process.roles=broker,controller
+node.id=1
+controller.quorum.voters=1@127.0.0.1:{controller}
+controller.listener.names=CONTROLLER
+listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port}
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+inter.broker.listener.name=PLAINTEXT
+log.dirs={data}
+auto.create.topics.enable=false
+offsets.topic.num.partitions=4
+offsets.topic.replication.factor=1
+transaction.state.log.num.partitions=4
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+share.coordinator.state.topic.replication.factor=1
+share.coordinator.state.topic.min.isr=1
+group.initial.rebalance.delay.ms=0
+group.min.session.timeout.ms=1000
+"""
+
+
+class Broker:
+    """One broker; ``start`` and ``kill`` as often as wanted, the data stay.
+
+    Args:
+        folder: for its configuration, its log and its data.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._classpath = f"{jars()}/*"
+        self._process: subprocess.Popen[bytes] | None = None
+        self.port, controller = free_ports(2)
+        text = PROPERTIES.format(port=self.port, controller=controller, data=folder / "data")
+        (folder / "server.properties").write_text(text, "utf-8")
+        self._java("kafka.tools.StorageTool", "format", "-t", CLUSTER, "-c", str(folder / "server.properties"))
+
+    @property
+    def address(self) -> str:
+        """Where clients reach it."""
+        return f"127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        """Start it and wait until it answers."""
+        with (self._folder / "broker.log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [*JAVA, "-cp", self._classpath, "kafka.Kafka", self._folder / "server.properties"],
+                stdout=log,
+                stderr=log,
+            )
+        until = time.monotonic() + START_S
+        while not self._answers():
+            if self._process.poll() is not None or time.monotonic() > until:
+                raise RuntimeError(f"the broker did not start: {(self._folder / 'broker.log').read_text()[-2_000:]}")
+            time.sleep(0.1)
+
+    def publish(self, topic: str, values: Sequence[bytes | None], partitions: int = 1) -> None:
+        """Make the topic if there is none, and append the values to its first partition."""
+        admin = KafkaAdminClient(bootstrap_servers=self.address)
+        with suppress(TopicAlreadyExistsError):
+            admin.create_topics({topic: {"num_partitions": partitions, "replication_factor": 1}})
+        admin.close()
+        producer = KafkaProducer(
+            bootstrap_servers=self.address, linger_ms=20, compression_type="lz4", max_request_size=4 << 20
+        )
+        for value in values:
+            producer.send(topic, value, key=b"key", partition=0)
+        producer.flush()
+        producer.close()
+
+    def kill(self) -> None:
+        """End it at once, as a power cut would."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGKILL)
+            self._process.wait()
+            self._process = None
+
+    def _answers(self) -> bool:
+        with socket.socket() as probe:
+            probe.settimeout(0.2)
+            return probe.connect_ex(("127.0.0.1", self.port)) == 0
+
+    def _java(self, *arguments: str) -> None:
+        subprocess.run([*JAVA, "-cp", self._classpath, *arguments], check=True, capture_output=True)
+
+
+@contextmanager
+def running_broker(folder: Path) -> Iterator[Broker]:
+    """A broker that runs until the block ends."""
+    broker = Broker(folder)
+    broker.start()
+    try:
+        yield broker
+    finally:
+        broker.kill()
+
+
+def jars() -> Path:
+    """The folder of the broker's jars, fetched on first use; safe for several test processes at once."""
+    if shutil.which("mvn") is None or shutil.which("java") is None:
+        pytest.skip("needs a Kafka broker, whose jars Maven fetches and Java 17 runs; install both")
+    folder = HOME / blake2b(POM.read_bytes(), digest_size=6).hexdigest()
+    HOME.mkdir(parents=True, exist_ok=True)
+    with (HOME / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.exists():
+            draft = folder.with_suffix(".draft")
+            shutil.rmtree(draft, ignore_errors=True)
+            command = ["mvn", "-q", "-B", "-f", POM, COPY, "-DincludeScope=runtime", f"-DoutputDirectory={draft}"]
+            subprocess.run(command, check=True, capture_output=True, cwd=HOME)
+            draft.rename(folder)
+    return folder
+
+
+def free_ports(count: int) -> list[int]:
+    """That many loopback ports that nobody listens on."""
+    probes = [socket.socket() for _ in range(count)]
+    try:
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return [int(probe.getsockname()[1]) for probe in probes]
+    finally:
+        for probe in probes:
+            probe.close()

@@ -1,0 +1,140 @@
+"""A partition of a real broker; what every source promises is tested in sources/test_conformance.py."""
+
+from pathlib import Path
+
+import pytest
+from kafka import KafkaAdminClient, KafkaProducer, TopicPartition
+
+from streams import Position, Reason, Record, SourceError
+from streams import kafka as module
+from streams.kafka import KafkaConfig, KafkaPartition
+from tests.real.broker import Broker, free_ports, running_broker
+
+pytestmark = pytest.mark.slow
+
+VALUES = [b"%d" % n for n in range(20)]
+
+
+def partition_of(broker: Broker, topic: str, resume: Position | None = None, **how: bool) -> KafkaPartition:
+    return KafkaPartition(KafkaConfig((broker.address,), topic), resume, **how)
+
+
+def drained(source: KafkaPartition) -> list[Record]:
+    records: list[Record] = []
+    while not source.finished:
+        records += source.next_batch(7)
+    source.close()
+    return records
+
+
+def awaited(source: KafkaPartition, count: int) -> list[bytes]:
+    """The values of the next ``count`` records; half a minute is enough for all that these tests do to a broker."""
+    values: list[bytes] = []
+    for _ in range(60):
+        values += [record.raw for record in source.next_batch(100)]
+        if len(values) >= count:
+            break
+    return values
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "ANSWER_MS", 1_000)
+
+
+def test_positions_are_offsets_of_a_named_partition(kafka_broker: Broker) -> None:
+    kafka_broker.publish("named", VALUES)
+    records = drained(partition_of(kafka_broker, "named"))
+    assert [record.raw for record in records] == VALUES
+    assert [str(record.position) for record in records] == [f"named-0@{n}" for n in range(20)]
+
+
+def test_what_follows_waits_for_more_and_never_ends(kafka_broker: Broker) -> None:
+    kafka_broker.publish("followed", VALUES[:5])
+    source = partition_of(kafka_broker, "followed", follow=True)
+    assert awaited(source, 5) == VALUES[:5]
+    assert source.next_batch(5) == []
+    assert not source.finished
+    kafka_broker.publish("followed", VALUES[5:])
+    assert awaited(source, 15) == VALUES[5:]
+    assert source.progress == (20, 0)
+    source.close()
+
+
+def test_what_does_not_follow_ends_where_the_partition_ended_when_it_was_opened(kafka_broker: Broker) -> None:
+    kafka_broker.publish("bounded", VALUES[:5])
+    source = partition_of(kafka_broker, "bounded")
+    kafka_broker.publish("bounded", VALUES[5:])
+    assert [record.raw for record in drained(source)] == VALUES[:5]
+
+
+def test_a_tombstone_is_an_empty_record_and_a_giant_is_cut(kafka_broker: Broker) -> None:
+    kafka_broker.publish("odd", [None, b"x" * 2_000_000, b"{}"])
+    tombstone, giant, plain = drained(partition_of(kafka_broker, "odd"))
+    assert tombstone.raw == b""
+    assert (giant.flaw, len(giant.raw)) == (Reason.TOO_LARGE, 4096)
+    assert (plain.flaw, plain.raw) == (None, b"{}")
+
+
+def test_an_aborted_transaction_is_not_read_and_its_marks_do_not_stop_the_end(kafka_broker: Broker) -> None:
+    kafka_broker.publish("transactions", VALUES[:1])
+    producer = KafkaProducer(bootstrap_servers=kafka_broker.address, transactional_id="t1")
+    producer.init_transactions()
+    for value, commit in ((b"kept", True), (b"aborted", False)):
+        producer.begin_transaction()
+        producer.send("transactions", value, partition=0)
+        producer.flush()
+        if commit:
+            producer.commit_transaction()
+        else:
+            producer.abort_transaction()
+    producer.close()
+    source = partition_of(kafka_broker, "transactions")
+    assert [record.raw for record in drained(source)] == [VALUES[0], b"kept"]
+    assert source.finished
+
+
+def test_a_broker_that_is_killed_and_comes_back_loses_nothing(tmp_path: Path) -> None:
+    with running_broker(tmp_path) as broker:
+        broker.publish("restarted", VALUES[:10])
+        source = partition_of(broker, "restarted", follow=True)
+        assert awaited(source, 10) == VALUES[:10]
+        broker.kill()
+        assert source.next_batch(10) == []
+        broker.start()
+        broker.publish("restarted", VALUES[10:])
+        assert awaited(source, 10) == VALUES[10:]
+        source.close()
+
+
+def test_a_server_that_does_not_answer_is_named(impatient: None) -> None:
+    with pytest.raises(
+        SourceError, match=r"no Kafka server answers at 127\.0\.0\.1:\d+ .*check source\.kafka\.servers"
+    ):
+        KafkaPartition(KafkaConfig((f"127.0.0.1:{free_ports(1)[0]}",), "any"))
+
+
+def test_a_missing_topic_and_a_missing_partition_are_named(kafka_broker: Broker) -> None:
+    with pytest.raises(SourceError, match=r"^nowhere: no such topic at"):
+        partition_of(kafka_broker, "nowhere")
+    kafka_broker.publish("small", VALUES, partitions=2)
+    with pytest.raises(SourceError, match=r"^small-7: no such partition, the topic has 0 to 1"):
+        KafkaPartition(KafkaConfig((kafka_broker.address,), "small", 7))
+
+
+def test_an_offset_that_the_partition_does_not_have_is_refused_and_not_skipped(kafka_broker: Broker) -> None:
+    kafka_broker.publish("short", VALUES)
+    with pytest.raises(SourceError, match=r"offset 21, the partition holds 0 to 20"):
+        partition_of(kafka_broker, "short", Position("short-0", 21))
+    with pytest.raises(SourceError, match=r"cannot resume at other-0@3 in short-0"):
+        partition_of(kafka_broker, "short", Position("other-0", 3))
+    admin = KafkaAdminClient(bootstrap_servers=kafka_broker.address)
+    reading = partition_of(kafka_broker, "short", follow=True)
+    admin.delete_records({TopicPartition("short", 0): 12})
+    admin.close()
+    with pytest.raises(SourceError, match=r"offset 5, the partition holds 12 to 20: records were deleted"):
+        partition_of(kafka_broker, "short", Position("short-0", 5))
+    with pytest.raises(SourceError, match=r"records were deleted before they were read"):
+        awaited(reading, 20)
+    reading.close()
+    assert [record.raw for record in drained(partition_of(kafka_broker, "short"))] == VALUES[12:]
