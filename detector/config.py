@@ -92,7 +92,7 @@ class RiskConfig(_Section):
     """The operating point."""
 
     budget: Annotated[float, Field(gt=0, le=1_000)] = 5.0
-    warm_up_days: Annotated[int, Field(ge=1)] = 10
+    warm_up_days: Annotated[int, Field(ge=1)] = 20
     half_life_days: Annotated[float, Field(gt=0)] = 5.0
     episode_days: Annotated[float, Field(gt=0)] = 10.0
 

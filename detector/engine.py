@@ -1,7 +1,6 @@
 """The engine of one shard: admitted events in, what is worth telling out; a pure function of the log."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
@@ -29,8 +28,6 @@ from models.hour_of_week import HourOfWeek
 from models.seen import Seen
 from streams import Admitted
 
-ROLL_EVENTS: Final = 2_048
-"""Positions of the log after which what the organisation did today is taken over into what is shared."""
 TOUCH_FILTER_LOG2: Final = 24
 """Three filters of 2 MiB hold who touched whom: 2.9 million pairs a generation."""
 UNSETTLED_DAYS: Final = 4
@@ -77,14 +74,21 @@ class Engine:
         self.watermark = -np.inf
         self.events = 0
         self.active_days = 0
+        self.began = self.closed_until = NEVER  # the first day with events, and the last that closed
         self.active = 0  # actors of the last day that closed with any
         self._closed: list[Closed] = []
         self._reserved = (0, 0)  # rows and groups that the models have room for
 
     @property
     def ready(self) -> bool:
-        """Whether the warm-up is over, so that statistical findings are told."""
-        return self.active_days >= self.config.risk.warm_up_days
+        """Whether the warm-up is over, so that statistical findings are told: half of its days had events."""
+        needed = self.config.risk.warm_up_days
+        return self.age >= needed and 2 * self.active_days >= needed
+
+    @property
+    def age(self) -> int:
+        """Days from the first with events to the last that closed, quiet ones between them included."""
+        return self.closed_until - self.began + 1 if self.began != NEVER else 0
 
     def process(self, admitted: Sequence[Admitted]) -> list[Told]:
         """Score events in order, learn what their positions allow, and return what is worth telling, in order."""
@@ -155,6 +159,7 @@ class Engine:
         own = {
             "slot_days": self.slot_days.tolist(),
             "numbers": [self.pending, self.oldest, self.newest, self.events, self.active_days, self.active],
+            "ages": [self.began, self.closed_until],
             "watermark": self.watermark,
             "detections": list(self.detections),
         }
@@ -188,6 +193,7 @@ class Engine:
         self.levels = np.array(state["levels"])
         self.slot_days = np.array(own["slot_days"], np.int64)
         self.pending, self.oldest, self.newest, self.events, self.active_days, self.active = own["numbers"]
+        self.began, self.closed_until = own["ages"]
         self.watermark = own["watermark"]
 
     def _parts(self) -> dict[str, Any]:
@@ -274,7 +280,9 @@ class Engine:
         amounts[:, Feature.OFF_HOURS] = self.people.off_hours(rows, bins, days)
         p = self.hours.score_many(rows, groups, bins)
         amounts[:, Feature.ODDNESS] = np.round(-100.0 * np.log10(np.maximum(p, LEAST_HOUR_P)))
-        amounts[:, Feature.NEWNESS] = self._newness(columns, groups, days)
+        amounts[:, Feature.NEWNESS] = self.places.score_from(
+            self.events, rows, groups, days, columns.values, self.active
+        )
         if len(columns.subjects):
             touching, first = np.unique(columns.subject_events, return_index=True)
             # Odd multiples spread rows over 64 bits, so that a pair of actor and customer has a key of its own.
@@ -285,25 +293,13 @@ class Engine:
             amounts[planted, Feature.HONEY] = ~self.people.services[rows[planted]]
         return bins
 
-    def _newness(self, columns: Columns, groups: NDArray[np.int64], days: NDArray[np.int64]) -> NDArray[np.float64]:
-        """The surprise of each event's places, (n,); takes over what others did at fixed positions of the log."""
-        newness = np.zeros(len(columns))
-        rolls = range(ROLL_EVENTS - self.events % ROLL_EVENTS, len(columns) + 1, ROLL_EVENTS)
-        for start, stop in pairwise([0, *rolls, len(columns)]):
-            part = slice(start, stop)
-            newness[part] = self.places.score(
-                columns.rows[part], groups[part], days[part], columns.values[part], self.active
-            )
-            if stop in rolls:
-                self.places.roll()
-        return newness
-
     def _close(self, day: int) -> None:
         """Judge a day that no event can change any more, and learn the one that closed before it."""
         slot = day % SLOTS
         rows = np.flatnonzero(self.daybook.sums[:, slot, Feature.EVENTS] > 0)
         rows = rows[rows != CROWD]
         if len(rows):
+            self.began, self.closed_until = (day if self.began == NEVER else self.began), day
             scores = self.scores.of_days(rows, day)
             judged = self.risk.score_many(rows, scores)
             settled = self.active_days >= UNSETTLED_DAYS

@@ -1,6 +1,7 @@
 """Where people work from and what they use: how surprising the new places of a day are."""
 
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,8 @@ LEAST_P = 1e-6
 MAX_FIRSTS = 1_000_000
 """First sightings of open days that are told apart; beyond them a place counts as seen, which alerts on nothing."""
 COMPACT = 200_000
+ROLL_EVENTS = 2_048
+"""Positions of the log after which what others did today is taken over."""
 
 VALUE_MASK = np.uint64((1 << PLACE_BITS) - 1)
 
@@ -48,6 +51,24 @@ class Places:
         }
         for parts in self._pairs.values():
             parts[:] = [pairs[~np.isin(_rows(pairs), rows)] for pairs in parts]
+
+    def score_from(
+        self,
+        position: int,
+        rows: NDArray[np.int64],
+        groups: NDArray[np.int64],
+        days: NDArray[np.int64],
+        values: NDArray[np.uint64],
+        active: int,
+    ) -> NDArray[np.float64]:
+        """As ``score``, of the log's events from ``position`` on, with a ``roll`` every ``ROLL_EVENTS`` positions."""
+        n, scores = len(rows), []
+        for start, stop in pairwise([0, *range(ROLL_EVENTS - position % ROLL_EVENTS, n, ROLL_EVENTS), n]):
+            part = slice(start, stop)
+            scores.append(self.score(rows[part], groups[part], days[part], values[part], active))
+            if (position + stop) % ROLL_EVENTS == 0:
+                self.roll()
+        return np.concatenate(scores)
 
     def score(
         self,

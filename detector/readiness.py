@@ -33,5 +33,5 @@ def _why_not(name: str, engine: Engine) -> str:
     if detection.needs == "honey" and not len(engine.context.honey):
         return "there are no planted subjects; name a list of them in context.honey"
     if not detection.certain and not engine.ready:
-        return f"warm-up: {engine.active_days} of {engine.config.risk.warm_up_days} active days"
+        return f"warm-up: {engine.age} of {engine.config.risk.warm_up_days} days"
     return ""

@@ -171,7 +171,7 @@ def test_check_says_what_is_not_ready_and_why(
     path = config_of(small_log, tmp_path, state={"folder": "new"}, detections={"disabled": ["odd_hours"]})
     assert innerwatch("check", "--config", path) == 0
     out = capfd.readouterr().out
-    assert "warm-up: 0 of 3 active days" in out
+    assert "warm-up: 0 of 3 days" in out
     assert "named in detections.disabled" in out
     assert not (tmp_path / "new").exists()
     assert innerwatch("check") == 0

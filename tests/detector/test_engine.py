@@ -329,6 +329,17 @@ def test_nothing_statistical_is_told_during_the_warm_up_and_something_after_it()
     assert THIEF in {one.actor for one in play(grown, days[-1:], loot)}
 
 
+@pytest.mark.parametrize(("busy", "ready"), [(2, False), (4, True)])
+def test_quiet_days_count_in_the_warm_up_if_as_many_had_events(busy: int, ready: bool) -> None:
+    watch = engine(risk={"warm_up_days": 10})
+    play(watch, list(range(busy)))
+    assert not watch.ready
+    for day in (busy + 9, busy + 10):
+        watch.process(admit([event("E01", at(day, 9.0))]))
+    assert watch.age >= 10
+    assert watch.ready is ready
+
+
 def test_a_honey_record_is_certain_and_needs_no_warm_up() -> None:
     told = engine().process(admit([event("E01", at(0, 9.0), "C-1"), event("E01", at(0, 9.1), "C-2", HONEY)]))
     assert [one.findings[0].certain for one in told] == [True]

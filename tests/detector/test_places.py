@@ -63,6 +63,20 @@ def test_a_roll_out_surprises_less_once_others_were_first_and_counts_only_after_
     assert surprise(places, [9], [99], 10)[0] < alone / 2
 
 
+@pytest.mark.parametrize("cut", [1, 2_047, 2_048, 2_049, 4_500])
+def test_what_others_did_is_taken_over_at_positions_of_the_log_however_it_is_cut(cut: int) -> None:
+    rows = np.arange(5_000) % ROWS
+    table = np.zeros((5_000, N_KINDS), np.uint64)
+    table[:, 0] = 200 + np.arange(5_000) % 61
+    days, groups = np.full(5_000, 10), np.zeros_like(rows)
+    whole, parts = habit(), habit()
+    scores = whole.score_from(100, rows, groups, days, table, ROWS)
+    first = parts.score_from(100, rows[:cut], groups[:cut], days[:cut], table[:cut], ROWS)
+    rest = parts.score_from(100 + cut, rows[cut:], groups[cut:], days[cut:], table[cut:], ROWS)
+    assert np.array_equal(scores, np.concatenate([first, rest]))
+    assert whole.snapshot()["live"] == parts.snapshot()["live"] != []
+
+
 def test_a_forgotten_row_begins_anew() -> None:
     places = habit()
     places.clear(np.array([0]))
