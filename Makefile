@@ -35,7 +35,7 @@ test: lint packages  ## everything: lint, the fast tests, then the slow ones
 	$(BIN)/pytest -q -n 2 -m "not slow"
 	$(BIN)/pytest -q -n 2 -m slow
 
-bench: $(READY)  ## measure speed, memory and latency on one core
+bench: $(READY) packages  ## measure speed, memory and latency on one core
 	$(BIN)/python -m tests.bench
 
 clean:  ## remove what the other targets made

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.bench import latency, memory, replay, speed
+from tests.bench import kafka, latency, memory, replay, speed
 from tests.bench.load import one_core
 
 Section = Callable[[Callable[[str], None], float], None]
@@ -17,6 +17,7 @@ SECTIONS: dict[str, Section] = {
     "employees": memory.employees,
     "strangers": memory.strangers,
     "latency": latency.measure,
+    "kafka": kafka.measure,
 }
 
 

@@ -1,0 +1,67 @@
+"""A partition of a real broker: the client alone, our source, and the whole program, over the same records."""
+
+import os
+from collections.abc import Callable
+from itertools import islice
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from kafka import KafkaConsumer, TopicPartition
+
+from detector.feed import BATCH_RECORDS, Feed
+from streams import Tokens
+from streams.kafka import KafkaConfig, KafkaPartition
+from tests.bench.load import KEY, configuration, figure, make_log, one_core
+from tests.bench.speed import timed
+from tests.real.broker import Broker, running_broker
+
+EVENTS = 200_000
+TOPIC = "bench"
+LEAST_SHARE = 0.5
+
+
+def measure(say: Callable[[str], None], scale: float) -> None:
+    """Print records a second of processor time of each, the broker on any core, and the program's share."""
+    count = int(EVENTS * scale)
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        log = make_log(folder, count)
+        os.sched_setaffinity(0, range(os.cpu_count() or 1))  # the broker is not to share our core
+        with running_broker(folder) as broker:
+            with log.open("rb") as file:
+                broker.publish(TOPIC, [line.rstrip(b"\n") for line in islice(file, count)])
+            one_core()
+            seconds = run(broker, folder, count)
+    rate = {part: count / taken for part, taken in seconds.items()}
+    say(f"{count:,} simulated events in one partition; records per second of processor time on one core")
+    say(figure("kafka-python's poll alone", f"{rate['poll']:,.0f}"))
+    say(figure("our source", f"{rate['source']:,.0f}"))
+    say(figure("the program, all detections, state in SQLite", f"{rate['program']:,.0f}"))
+    say(figure("program / poll", f"{rate['program'] / rate['poll']:.2f}", f"(at least {LEAST_SHARE} wanted)"))
+
+
+def run(broker: Broker, folder: Path, count: int) -> dict[str, float]:
+    """Processor seconds of each part, the client's own thread included."""
+    seconds: dict[str, float] = {}
+    partition, done = TopicPartition(TOPIC, 0), 0
+    bare = KafkaConsumer(bootstrap_servers=broker.address, group_id=None, enable_auto_commit=False)
+    bare.assign([partition])
+    bare.seek(partition, 0)
+    with timed(seconds, "poll"):
+        while done < count:
+            done += sum(map(len, bare.poll(timeout_ms=500, max_records=BATCH_RECORDS).values()))
+    bare.close()
+    source = KafkaPartition(KafkaConfig((broker.address,), TOPIC))
+    with timed(seconds, "source"):
+        while not source.finished:
+            source.next_batch(BATCH_RECORDS)
+    source.close()
+    kafka = {"servers": [broker.address], "topic": TOPIC}
+    config = configuration(folder, source={"kafka": kafka}, state={"folder": str(folder / "state")})
+    feed = Feed(config, Tokens(KEY), folder / "dead")
+    with timed(seconds, "program"):
+        while not feed.source.finished:
+            feed.advance()
+        feed.conclude(None)
+    feed.close()
+    return seconds
