@@ -2,7 +2,7 @@
 
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -16,12 +16,20 @@ class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+Section = TypeVar("Section", bound=_Section)
+
+
 class KafkaSourceConfig(_Section):
     """The partition of a Kafka topic that is read; without servers, none is."""
 
     servers: tuple[Annotated[str, Field(pattern=r"^[^\s/]+:\d+$")], ...] = ()
     topic: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,249}$")] = "access-events"
     partition: Annotated[int, Field(ge=0)] = 0
+    tls: bool = False
+    ca_file: Path | None = None
+    username: str | None = None
+    password_file: Path | None = None
+    mechanism: Literal["SCRAM-SHA-512", "SCRAM-SHA-256"] = "SCRAM-SHA-512"
 
 
 class SourceConfig(_Section):
@@ -187,14 +195,19 @@ def _complaints(error: ValidationError) -> list[str]:
 
 def _anchored(config: Config, folder: Path) -> Config:
     """Make each relative path absolute, taken from the folder of the configuration file."""
-    anchored: dict[str, Any] = {}
-    for name in type(config).model_fields:
-        section = getattr(config, name)
-        moved = {key: folder / value for key, value in section if isinstance(value, Path) and not value.is_absolute()}
-        anchored[name] = section.model_copy(update=moved)
+    config = _moved(config, folder)
     paths = tuple(p if p == "-" or Path(p).is_absolute() else str(folder / p) for p in config.source.paths)
-    anchored["source"] = config.source.model_copy(update={"paths": paths})
-    return config.model_copy(update=anchored)
+    return config.model_copy(update={"source": config.source.model_copy(update={"paths": paths})})
+
+
+def _moved(section: Section, folder: Path) -> Section:
+    moved: dict[str, Any] = {}
+    for key, value in section:
+        if isinstance(value, _Section):
+            moved[key] = _moved(value, folder)
+        elif isinstance(value, Path) and not value.is_absolute():
+            moved[key] = folder / value
+    return section.model_copy(update=moved)
 
 
 def overridden(config: Config, section: str, **values: Any) -> Config:

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+import msgspec
+
 from alerts.alert import Alert
 from detector.checkpoint import Checkpoints, Saved
 from detector.closing import Closed
@@ -175,8 +177,8 @@ class Feed:
                 f"the mapping {source.mapping!r} takes records out of documents, but a Kafka record is one event; "
                 "give a mapping whose framing is lines"
             )
-        kafka = source.kafka
-        return KafkaPartition(KafkaConfig(kafka.servers, kafka.topic, kafka.partition), resume, follow=source.follow)
+        kafka = msgspec.convert(source.kafka.model_dump(mode="json"), KafkaConfig)
+        return KafkaPartition(kafka, resume, follow=source.follow)
 
     def _keep(self, changed: list[Alert]) -> None:
         if self._checkpoints is None:

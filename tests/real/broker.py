@@ -21,6 +21,8 @@ HOME: Final = Path(__file__).parents[2] / ".venv" / "kafka"
 COPY: Final = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies"
 JAVA: Final = ("java", "-Xms256m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
 CLUSTER: Final = "innerwatch-tests-0000A"
+USER: Final = "innerwatch"
+PASSWORD: Final = "secret-of-the-tests"
 START_S: Final = 60.0
 
 PROPERTIES: Final = """
@@ -28,9 +30,15 @@ process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:{controller}
 controller.listener.names=CONTROLLER
-listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
-advertised.listeners=PLAINTEXT://127.0.0.1:{port}
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+listeners=PLAINTEXT://127.0.0.1:{port},SASL_SSL://127.0.0.1:{secure},CONTROLLER://127.0.0.1:{controller}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port},SASL_SSL://127.0.0.1:{secure}
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,SASL_SSL:SASL_SSL,CONTROLLER:PLAINTEXT
+sasl.enabled.mechanisms=SCRAM-SHA-512,SCRAM-SHA-256
+listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
+listener.name.sasl_ssl.scram-sha-256.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
+ssl.keystore.type=PKCS12
+ssl.keystore.location={keys}
+ssl.keystore.password={password}
 inter.broker.listener.name=PLAINTEXT
 log.dirs={data}
 auto.create.topics.enable=false
@@ -57,15 +65,26 @@ class Broker:
         self._folder = folder
         self._classpath = f"{jars()}/*"
         self._process: subprocess.Popen[bytes] | None = None
-        self.port, controller = free_ports(2)
-        text = PROPERTIES.format(port=self.port, controller=controller, data=folder / "data")
+        self.certificate = folder / "broker.pem"
+        self.port, self._secure_port, controller = free_ports(3)
+        keys = folder / "broker.p12"
+        self._make_certificate(keys)
+        places = {"port": self.port, "secure": self._secure_port, "controller": controller, "data": folder / "data"}
+        text = PROPERTIES.format(**places, keys=keys, password=PASSWORD)
         (folder / "server.properties").write_text(text, "utf-8")
-        self._java("kafka.tools.StorageTool", "format", "-t", CLUSTER, "-c", str(folder / "server.properties"))
+        user = [f"{mechanism}=[name={USER},password={PASSWORD}]" for mechanism in ("SCRAM-SHA-512", "SCRAM-SHA-256")]
+        command = ["format", "-t", CLUSTER, "-c", str(folder / "server.properties")]
+        self._java("kafka.tools.StorageTool", *command, *[word for one in user for word in ("--add-scram", one)])
 
     @property
     def address(self) -> str:
         """Where clients reach it."""
         return f"127.0.0.1:{self.port}"
+
+    @property
+    def secure_address(self) -> str:
+        """Where ``USER`` reaches it by TLS and SCRAM; its certificate, in ``certificate``, signs itself."""
+        return f"127.0.0.1:{self._secure_port}"
 
     def start(self) -> None:
         """Start it and wait until it answers."""
@@ -101,6 +120,12 @@ class Broker:
             self._process.send_signal(signal.SIGKILL)
             self._process.wait()
             self._process = None
+
+    def _make_certificate(self, keys: Path) -> None:
+        store = ["-keystore", keys, "-storetype", "PKCS12", "-storepass", PASSWORD, "-alias", "broker"]
+        names = ["-dname", "CN=broker", "-ext", "san=ip:127.0.0.1", "-keyalg", "EC", "-validity", "30"]
+        for command in (["-genkeypair", *names], ["-exportcert", "-rfc", "-file", self.certificate]):
+            subprocess.run(["keytool", *command, *store], check=True, capture_output=True)
 
     def _answers(self) -> bool:
         with socket.socket() as probe:
