@@ -78,7 +78,7 @@ def dead_letters_path(config: Config, out: Path | None) -> Path:
     if out is not None:
         return out.with_name(f"{out.name}.deadletters.jsonl")
     kafka = config.source.kafka
-    names = [*config.source.paths, *kafka.servers, *([f"{kafka.topic}-{kafka.partition}"] if kafka.servers else [])]
+    names = config.source.paths or (*kafka.servers, f"{kafka.topic}-{kafka.partition}")
     name = blake2b("\n".join(names).encode(), digest_size=4).hexdigest()
     return state_home() / f"deadletters-{name}.jsonl"
 

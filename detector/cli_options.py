@@ -50,9 +50,8 @@ def configured(
     config = load_config(file)
     paths = tuple(str(path) for path in inputs.events) or None
     if not keep_state:
-        kafka: dict[str, object] | None = (
-            {} if paths else None
-        )  # files named here take the place of the configuration's topic
+        # Files named here take the place of the configuration's topic.
+        kafka: dict[str, object] | None = {} if paths else None
         config = overridden(config, "source", paths=paths, kafka=kafka, mapping=inputs.mapping, follow=False)
         config = config.model_copy(update={"state": config.state.model_copy(update={"folder": state})})
     context = {name: getattr(inputs, name) for name in ("roster", "assignments", "honey", "vips")}

@@ -141,12 +141,8 @@ class Gather:
         origins.trim()
         targets.trim()
         sources = [event.src or NOWHERE for event in events]
-        resources = [event.resource for event in events]
         where = [origins[src.host, src.ip, src.channel, src.user_agent] for src in sources]
-        what = [
-            targets[resource.system, event.action, resource.type]
-            for resource, event in zip(resources, events, strict=True)
-        ]
+        what = [targets[event.resource.system, event.action, event.resource.type] for event in events]
         return np.concatenate([origins.table(where), targets.table(what)], axis=1)
 
 

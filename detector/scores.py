@@ -80,12 +80,12 @@ class Scores:
         Returns:
             the events' indices, (m,), and their scores, (m, C).
         """
-        events = np.flatnonzero(near[running.segments.places()])
+        places = running.segments.places()
+        events = np.flatnonzero(near[places])
         rows, sums, peaks = running.rows[events], running.sums[events], running.peaks[events]
-        raw = self._baselines.score_many(rows, groups[events], sums, peaks, running.amounts[events])
-        grid = to_grid(raw)
-        segments = Segments(running.segments.places()[events])
-        return events, self._kept(grid, segments.cummax(grid, reached.before[near], SCORE_SPAN))
+        raw = to_grid(self._baselines.score_many(rows, groups[events], sums, peaks, running.amounts[events]))
+        largest = Segments(places[events]).cummax(raw, reached.before[near], SCORE_SPAN)
+        return events, self._kept(raw, largest)
 
     def snapshot(self) -> dict[str, NDArray[Any]]:
         """All state as arrays by name."""

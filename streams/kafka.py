@@ -107,6 +107,7 @@ class KafkaPartition:
             # Without records the position may still move, past the marks that transactions leave.
             self._offset = found[-1].offset + 1 if found else self._consumer.position(self._partition, ANSWER_MS)
         except errors.OffsetOutOfRangeError as error:
+            self._start, self._end = self._bounds()  # as it is now, for the message
             raise SourceError(self._gone(self._offset)) from error
         except errors.KafkaTimeoutError:
             return []  # the broker is away; the client goes on trying

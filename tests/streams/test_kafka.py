@@ -173,7 +173,7 @@ def test_an_offset_that_the_partition_does_not_have_is_refused_and_not_skipped(k
     admin.close()
     with pytest.raises(SourceError, match=r"offset 5, the partition holds 12 to 20: records were deleted"):
         partition_of(kafka_broker, "short", Position("short-0", 5))
-    with pytest.raises(SourceError, match=r"records were deleted before they were read"):
+    with pytest.raises(SourceError, match=r"the partition holds 12 to 20: records were deleted before they were read"):
         awaited(reading, 20)
     reading.close()
     assert [record.raw for record in drained(partition_of(kafka_broker, "short"))] == VALUES[12:]
