@@ -8,8 +8,8 @@ import pytest
 from kafka import KafkaAdminClient, KafkaProducer, TopicPartition
 
 from streams import Position, Reason, Record, SourceError
-from streams import kafka as module
 from streams.kafka import KafkaConfig, KafkaPartition
+from streams.kafka import client as module
 from tests.real.broker import PASSWORD, USER, Broker, free_ports, running_broker
 
 pytestmark = pytest.mark.slow
