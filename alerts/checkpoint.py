@@ -17,5 +17,6 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
     position: str
     snapshot: str
     sha256: str
+    former: str | None = None
     counters: Mapping[str, int]
     epoch: int

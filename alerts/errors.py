@@ -33,6 +33,10 @@ class StoreError(AlertsError):
     """The database is locked, full, damaged, foreign or missing; the last transaction did not happen."""
 
 
+class UnavailableError(StoreError):
+    """The database is away or busy; whether the transaction happened is not known, and the same may be done again."""
+
+
 class StaleOwnerError(StoreError):
     """Another owner has acquired the shard since; this one must stop."""
 

@@ -21,7 +21,7 @@ from alerts.errors import AmbiguousAlertError, StaleOwnerError, StoreError, Unkn
 class Store:
     """Alerts and checkpoints in the database at an SQLAlchemy URL; `sqlite:///folder/file` makes the file.
 
-    One store is one connection, for one thread. The owner of a shard acquires it and then commits; anyone
+    One store is one connection, for one call at a time. The owner of a shard acquires it and then commits; anyone
     else opens the store `read_only`, which never disturbs the owner. One process at a time may own shards of
     an SQLite file. Every method raises StoreError, naming the file, when the database is locked, full,
     damaged or gone; the transaction then did not happen and the store can be used again.
@@ -97,6 +97,7 @@ class Store:
                 position=found["position"],
                 snapshot=found["snapshot"],
                 sha256=found["sha256"],
+                former=found["former"],
                 counters=msgspec.json.decode(found["counters"], type=dict[str, int]),
                 epoch=found["epoch"],
             )
@@ -104,6 +105,15 @@ class Store:
             raise StoreError(
                 f"{self._place}: checkpoint of {shard!r} is damaged ({error}); restore a backup"
             ) from error
+
+    def shards(self) -> list[str]:
+        """The names of the shards that have a checkpoint."""
+        row = tables.checkpoints
+        with self._transaction():
+            found = self._connection.execute(
+                sa.select(row.c.shard).where(row.c.position.is_not(None)).order_by(row.c.shard)
+            )
+            return list(found.scalars())
 
     def alerts(
         self, *, actor: str | None = None, since: datetime | None = None, until: datetime | None = None
@@ -154,7 +164,9 @@ class Store:
                 url = sqlite.read_only_url(url)
             elif self._sqlite and url.database:
                 sqlite.prepare_file(Path(url.database))
-            engine = sa.create_engine(url, poolclass=NullPool)
+            engine = sa.create_engine(
+                url, poolclass=NullPool, connect_args={"check_same_thread": False} if self._sqlite else {}
+            )
         except OSError as error:
             raise StoreError(f"{self._place}: cannot be made ({error.strerror}); check the folder") from error
         except (ArgumentError, ImportError) as error:

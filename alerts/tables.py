@@ -35,6 +35,7 @@ checkpoints = Table(
     Column("position", String),
     Column("snapshot", String),
     Column("sha256", String(64)),
+    Column("former", String),
     Column("counters", Text),
     Column("epoch", Integer, nullable=False),
 )

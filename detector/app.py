@@ -4,21 +4,27 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import blake2b
 from pathlib import Path
 from types import FrameType
-from typing import Any, BinaryIO, Final, Protocol
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, Protocol
 
 from alerts.alert import Alert
 from alerts.lines import send_alerts
 from detector.config import Config
-from detector.errors import ConfigError
+from detector.context import read_context
 from detector.feed import Feed
+from detector.home import Home
+from detector.keeper import Keeper, Setting
 from detector.metrics import Metrics
+from detector.shard import SHARD, Known, Shard, partition_shard
 from streams import Tokens, load_or_create_key
+
+if TYPE_CHECKING:
+    from detector.worker import Worker
 
 IDLE_S: Final = 0.2
 """Between two looks at a file that did not grow: with a batch's own time, well below a second to an alert."""
@@ -47,14 +53,24 @@ class Replayed:
     """A replayed log.
 
     Attributes:
-        feed: what read it, closed; its shard knows what was learned.
+        keepers: of its shards: one, or one for each partition of a topic; closed, but they know what was learned.
         alerts: in their final state, by ``opened_at``, then id.
         complete: false when a signal ended it early.
     """
 
-    feed: Feed
+    keepers: tuple[Keeper, ...]
     alerts: tuple[Alert, ...]
     complete: bool
+
+    @property
+    def shards(self) -> tuple[Shard, ...]:
+        """What the keepers keep."""
+        return tuple(keeper.shard for keeper in self.keepers)
+
+    @property
+    def known(self) -> dict[str, Known]:
+        """Who is behind the pseudonyms of the alerts."""
+        return {name: known for shard in self.shards for name, known in shard.known.items()}
 
 
 def state_home() -> Path:
@@ -78,42 +94,63 @@ def dead_letters_path(config: Config, out: Path | None) -> Path:
     if out is not None:
         return out.with_name(f"{out.name}.deadletters.jsonl")
     kafka = config.source.kafka
-    names = config.source.paths or (*kafka.servers, f"{kafka.topic}-{kafka.partition}")
+    names = config.source.paths or (*kafka.servers, kafka.topic)
     name = blake2b("\n".join(names).encode(), digest_size=4).hexdigest()
     return state_home() / f"deadletters-{name}.jsonl"
 
 
 def replay(config: Config, tokens: Tokens, dead_letters: Path, watch: Callable[[Feed], None] | None = None) -> Replayed:
-    """Judge a log to its end, from the last checkpoint if there is a state folder.
+    """Judge a log to its end, from the last checkpoint if state is kept; of a topic, each partition in turn.
 
     Args:
         config: the configuration; its source names the log.
         tokens: makes the pseudonyms.
-        dead_letters: where rejected records go without a state folder.
+        dead_letters: where rejected records go if no state is kept; of a topic's partitions, beside it.
         watch: called after every batch.
 
     Raises:
         StreamError, DetectorError, AlertsError: in words for the person who started it.
     """
-    feed = Feed(config, tokens, dead_letters)
-    try:
-        with _stopping() as stop:
-            while not stop.signal and not feed.source.finished:
-                count, _ = feed.advance()
-                if not count and not feed.source.finished:
-                    time.sleep(IDLE_S)
-                if watch is not None:
-                    watch(feed)
-        if stop.signal:
-            if feed.pending:
-                feed.checkpoint([])
-        else:
-            feed.conclude(_arrived(config))
-            if watch is not None:
-                watch(feed)
-        return Replayed(feed, tuple(feed.alerts()), not stop.signal)
-    finally:
-        feed.close()
+    with ExitStack() as stack, _stopping() as stop:
+        home = stack.enter_context(closing(Home(config.state))) if config.state.kept else None
+        setting = Setting(config, tokens, read_context(config, tokens), home)
+        feeds = [stack.enter_context(closing(feed)) for feed in _feeds(setting, dead_letters)]
+        for feed in feeds:
+            _replay(feed, stop, _arrived(config), watch)
+        keepers = tuple(feed.keeper for feed in feeds)
+        alerts = home.store.alerts() if home is not None else [alert for keeper in keepers for alert in keeper.alerts()]
+        alerts.sort(key=lambda alert: (alert.opened_at, alert.alert_id))
+        return Replayed(keepers, tuple(alerts), not stop.signal)
+
+
+def _feeds(setting: Setting, dead_letters: Path) -> list[Feed]:
+    kafka = setting.config.source.kafka
+    if not kafka.servers:
+        return [Feed(setting.config, Keeper(setting, SHARD, dead_letters))]
+    from streams.kafka import count_partitions  # noqa: PLC0415 - see KafkaSourceConfig.client
+
+    count = count_partitions(kafka.client())
+    names = [partition_shard(kafka.topic, partition, count) for partition in range(count)]
+    places = [dead_letters] if count == 1 else [dead_letters.with_name(f"{dead_letters.name}.{name}") for name in names]
+    return [
+        Feed(setting.config, Keeper(setting, name, place), partition)
+        for partition, (name, place) in enumerate(zip(names, places, strict=True))
+    ]
+
+
+def _replay(feed: Feed, stop: Stop, arrived: float, watch: Callable[[Feed], None] | None) -> None:
+    while not stop.signal and not feed.finished:
+        count, _ = feed.advance()
+        if not count and not feed.finished:
+            time.sleep(IDLE_S)
+        if watch is not None:
+            watch(feed)
+    if stop.signal:
+        feed.settle()
+        return
+    feed.keeper.conclude(arrived)
+    if watch is not None:
+        watch(feed)
 
 
 def run(config: Config, tokens: Tokens, out: BinaryIO, log: Log) -> int:
@@ -123,57 +160,75 @@ def run(config: Config, tokens: Tokens, out: BinaryIO, log: Log) -> int:
         the exit code: 130 after SIGINT, else 0.
 
     Raises:
-        ConfigError: there is no state folder.
+        ConfigError: no state is kept.
         StreamError, DetectorError, AlertsError: in words for the person who started it.
     """
-    if config.state.folder is None:
-        raise ConfigError("state.folder is not set; a live run keeps its state there, so name a folder")
-    feed = Feed(config, tokens, config.state.folder, time.monotonic)
-    metrics = Metrics(list(feed.shard.engine.detections))
-    try:
-        with _stopping() as stop, metrics.served(config.metrics):
-            log.info("started", resumed=feed.resumed is not None, events=feed.shard.counts["events"])
-            if feed.resumed is not None and feed.resumed.fallback:
-                log.warning("the newest state was damaged; going on from the one before")
-            _loop(config, feed, stop, _Teller(out, log, metrics))
+    with ExitStack() as stack, _stopping() as stop:
+        home = stack.enter_context(closing(Home(config.state)))
+        setting = Setting(config, tokens, read_context(config, tokens), home, time.monotonic)
+        hand = stack.enter_context(closing(_hand(setting)))
+        metrics = Metrics()
+        stack.enter_context(metrics.served(config.metrics))
+        teller = _Teller(out, log, metrics)
+        log.info("started", source=config.source.kafka.topic if config.source.kafka.servers else "files")
+        teller.meet(hand)
+        _loop(hand, stop, teller)
+        if not stop.signal and isinstance(hand, Feed):
+            teller.tell(hand, hand.keeper.conclude(_arrived(config)), 0.0)
         log.info(
             "stopped",
             signal=stop.signal,
-            events=feed.shard.counts["events"],
-            alerts=feed.shard.counts["alerts"],
+            events=sum(keeper.shard.counts["events"] for keeper in hand.keepers),
+            alerts=sum(keeper.shard.counts["alerts"] for keeper in hand.keepers),
         )
         return INTERRUPTED if stop.signal == signal.SIGINT else 0
-    finally:
-        feed.close()
 
 
-@dataclass(frozen=True, slots=True)
+def _hand(setting: Setting) -> "Feed | Worker":
+    kafka = setting.config.source.kafka
+    if not kafka.servers:
+        return Feed(setting.config, Keeper(setting, SHARD))
+    from detector.worker import Worker  # noqa: PLC0415 - see KafkaSourceConfig.client
+
+    return Worker(setting, kafka.client(), time.sleep)
+
+
 class _Teller:
-    out: BinaryIO
-    log: Log
-    metrics: Metrics
+    def __init__(self, out: BinaryIO, log: Log, metrics: Metrics) -> None:
+        self._out, self._log, self._metrics = out, log, metrics
+        self._here: list[Keeper] = []
 
-    def tell(self, feed: Feed, changed: list[Alert], seconds: float) -> None:
-        self.metrics.update(feed, seconds)  # first, so that whoever reads an alert finds it counted
-        send_alerts(self.out, changed)
+    def meet(self, hand: "Feed | Worker") -> None:
+        """Say which shards have come and gone."""
+        for keeper in hand.keepers:
+            if keeper not in self._here:
+                self._log.info("shard is here", shard=keeper.shard.name, resumed_at=keeper.position)
+                if keeper.resumed is not None and keeper.resumed.fallback:
+                    self._log.warning("the newest state was damaged; going on from the one before")
+        for keeper in self._here:
+            if keeper not in hand.keepers:
+                self._log.info("shard is gone", shard=keeper.shard.name)
+        self._here = hand.keepers
+
+    def tell(self, hand: "Feed | Worker", changed: list[Alert], seconds: float) -> None:
+        """Update the metrics, then tell alerts, so that whoever reads an alert finds it counted."""
+        self._metrics.update(hand.keepers, seconds)
+        send_alerts(self._out, changed)
         for alert in changed:
-            self.log.info("alert", alert_id=alert.alert_id, severity=alert.severity.value, actor=alert.actor)
+            self._log.info("alert", alert_id=alert.alert_id, severity=alert.severity.value, actor=alert.actor)
 
 
-def _loop(config: Config, feed: Feed, stop: Stop, teller: _Teller) -> None:
-    while not stop.signal and not feed.source.finished:
+def _loop(hand: "Feed | Worker", stop: Stop, teller: _Teller) -> None:
+    while not stop.signal and not hand.finished:
         began = time.monotonic()
-        count, changed = feed.advance()
-        if count:
-            teller.tell(feed, changed, time.monotonic() - began)
-        elif not feed.source.finished:
+        count, changed = hand.advance()
+        teller.meet(hand)
+        if count or changed:
+            teller.tell(hand, changed, time.monotonic() - began)
+        elif not hand.finished:
             time.sleep(IDLE_S)
-    began = time.monotonic()
     if stop.signal:
-        if feed.pending:
-            feed.checkpoint([])
-    else:
-        teller.tell(feed, feed.conclude(_arrived(config)), time.monotonic() - began)
+        teller.tell(hand, hand.settle(), 0.0)
 
 
 @contextmanager

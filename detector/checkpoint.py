@@ -1,12 +1,11 @@
-"""The state folder: snapshots, the store that names the valid one, and dead letters.
+"""The checkpoints of a shard: a snapshot, written first, and one transaction of the store that names it.
 
-A checkpoint is one snapshot file, written first, and one transaction of the store that names it together with the
-alerts that changed. Whatever the crash, the folder afterwards holds the state before or the state after.
+Whatever the crash, the store afterwards names the state before or the state after, together with the alerts that
+belong to it.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 import msgspec
@@ -16,14 +15,11 @@ from alerts.alert import Alert
 from alerts.checkpoint import Checkpoint
 from alerts.store import Store
 from detector.errors import CheckpointError
-from detector.snapshot import State, read_snapshot, write_snapshot
+from detector.snapshot import State
+from detector.snapshots import SUFFIX, Snapshots
 from detector.state import packed_values, unpacked_values
 
-STORE: Final = "alerts.db"
-DEAD_LETTERS: Final = "deadletters.jsonl"
-SUFFIX: Final = ".state"
-KEPT: Final = 2
-"""Generations kept: the one the store names, and the one before in case that is damaged."""
+ANEW: Final = "restore it from a backup, or begin anew with an empty one"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +29,7 @@ class Saved:
     Attributes:
         position: where to read on, as ``str(Position)``; "" for the beginning.
         state: the arrays of the snapshot.
-        fallback: whether the newest generation was damaged and this is the one before.
+        fallback: whether the newest snapshot was damaged and this is the one before.
     """
 
     position: str
@@ -42,37 +38,31 @@ class Saved:
 
 
 class Checkpoints:
-    """The owner of a state folder; from its making on, a former owner can commit no more.
+    """The owner of a shard's state; from its making on, a former owner can commit no more.
 
     Args:
-        folder: made if missing, for its owner alone.
-        shard: whose state it is.
+        store: holds the alerts and names the snapshot that is valid.
+        snapshots: of this shard.
+        shard: its name.
     """
 
-    def __init__(self, folder: Path, shard: str) -> None:
-        self._folder, self._shard = folder, shard
-        self._store = open_store(folder, read_only=False)
-        self._epoch = self._store.acquire(shard)
-        newest = self._store.checkpoint(shard)
-        self._generation = _generation(newest.snapshot) if newest is not None else 0
-
-    @property
-    def dead_letters(self) -> Path:
-        """Where this shard's rejected records are kept."""
-        return self._folder / DEAD_LETTERS
+    def __init__(self, store: Store, snapshots: Snapshots, shard: str) -> None:
+        self._store, self._snapshots, self._shard = store, snapshots, shard
+        self._epoch = store.acquire(shard)
+        self._newest = store.checkpoint(shard)
 
     def latest(self) -> Saved | None:
         """The newest state that is whole; ``None`` when nothing was ever committed.
 
-        Reading on from the generation before the newest gives the same alerts again, so a damaged newest one costs
+        Reading on from the snapshot before the newest gives the same alerts again, so a damaged newest one costs
         time and nothing else.
 
         Raises:
-            CheckpointError: neither generation is whole, or the store knows nothing of the snapshots in the folder.
+            CheckpointError: neither is whole, or the store knows nothing of the snapshots that there are.
         """
-        saved = read_latest(self._folder, self._store.checkpoint(self._shard))
-        if saved is not None and saved.fallback:
-            self._generation -= 1  # the next snapshot takes the place of the damaged one
+        saved = read_latest(self._snapshots, self._newest)
+        if saved is not None and saved.fallback and self._newest is not None and self._newest.former is not None:
+            self._newest = msgspec.structs.replace(self._newest, snapshot=self._newest.former)
         return saved
 
     def commit(
@@ -84,88 +74,48 @@ class Checkpoints:
     ) -> None:
         """Write the state of the shard before ``position`` and the alerts that changed on the way there.
 
+        The same may be committed again after a failure.
+
         Raises:
             CheckpointError: the snapshot cannot be written.
             StoreError: the store cannot be, or the shard has a newer owner.
         """
-        generation = self._generation + 1
-        name = f"{generation:012d}{SUFFIX}"
-        sha256 = write_snapshot(self._folder / name, {**state, "position": packed_values(position)})
-        self._store.commit(
-            self._shard,
-            Checkpoint(position=position, snapshot=name, sha256=sha256, counters=counters, epoch=self._epoch),
-            alerts,
+        former = self._newest.snapshot if self._newest is not None else None
+        # The epoch keeps a former owner, who may still be writing, from touching the file of the present one.
+        name = f"{_generation(former) + 1:012d}-{self._epoch:06d}{SUFFIX}"
+        sha256 = self._snapshots.write(name, {**state, "position": packed_values(position)})
+        newest = Checkpoint(
+            position=position, snapshot=name, sha256=sha256, former=former, counters=counters, epoch=self._epoch
         )
-        self._generation = generation
-        self._delete_old()
+        self._store.commit(self._shard, newest, alerts)
+        self._newest = newest
+        if former is not None:
+            self._snapshots.drop(former)
 
     def add(self, alerts: Sequence[Alert]) -> None:
         """Write alerts that follow from the committed state alone, such as those of a log's end."""
-        newest = self._store.checkpoint(self._shard)
-        if newest is not None and alerts:
-            self._store.commit(self._shard, msgspec.structs.replace(newest, epoch=self._epoch), alerts)
-
-    def alerts(self) -> list[Alert]:
-        """Every alert so far, by ``opened_at``, then id."""
-        return self._store.alerts()
-
-    def close(self) -> None:
-        """Let go of the folder."""
-        self._store.close()
-
-    def _delete_old(self) -> None:
-        for generation, path in _snapshots(self._folder):
-            if generation <= self._generation - KEPT:
-                path.unlink(missing_ok=True)
+        if self._newest is not None and alerts:
+            self._store.commit(self._shard, msgspec.structs.replace(self._newest, epoch=self._epoch), alerts)
 
 
-def open_store(folder: Path, *, read_only: bool = True) -> Store:
-    """The store of a state folder.
-
-    Raises:
-        CheckpointError: read only, and the folder holds no state.
-        StoreError: the database cannot be used.
-    """
-    path = folder / STORE
-    if read_only and not path.is_file():
-        raise CheckpointError(
-            f"{folder}: no state here; name the folder given to replay --state, or state.folder of run"
-        )
-    return Store(f"sqlite:///{path}", read_only=read_only)
-
-
-def read_latest(folder: Path, newest: Checkpoint | None) -> Saved | None:
-    """The newest whole state of a folder whose store names ``newest``; see ``Checkpoints.latest``."""
-    snapshots = dict(_snapshots(folder))
+def read_latest(snapshots: Snapshots, newest: Checkpoint | None) -> Saved | None:
+    """The newest whole state where the store names ``newest``; see ``Checkpoints.latest``."""
     if newest is None:
-        if max(snapshots, default=0) > 1:
-            raise CheckpointError(
-                f"{folder}: there are snapshots, but {STORE} knows none; restore {STORE} from a backup, or give an "
-                "empty folder to begin anew"
-            )
+        if max(map(_generation, snapshots.names()), default=0) > 1:
+            raise CheckpointError(f"there are snapshots, but the store knows none; {ANEW}")
         return None
-    generation = _generation(newest.snapshot)
     try:
-        return Saved(newest.position, read_snapshot(folder / newest.snapshot, newest.sha256), fallback=False)
+        return Saved(newest.position, snapshots.read(newest.snapshot, newest.sha256), fallback=False)
     except CheckpointError as error:
-        if generation - 1 not in snapshots:
-            raise CheckpointError(
-                f"{error}; there is no generation before it: restore {folder} from a backup, or give an empty folder "
-                "to begin anew"
-            ) from error
+        if newest.former is None:
+            raise CheckpointError(f"{error}; there is no snapshot before it: {ANEW}") from error
         try:
-            state = read_snapshot(snapshots[generation - 1])
+            state = snapshots.read(newest.former)
         except CheckpointError as second:
-            raise CheckpointError(
-                f"{error}; {second}: restore {folder} from a backup, or give an empty folder to begin anew"
-            ) from second
+            raise CheckpointError(f"{error}; {second}: {ANEW}") from second
         return Saved(unpacked_values(state["position"]), state, fallback=True)
 
 
-def _snapshots(folder: Path) -> list[tuple[int, Path]]:
-    return sorted((_generation(path.name), path) for path in folder.glob(f"[0-9]*{SUFFIX}"))
-
-
-def _generation(name: str) -> int:
-    number = name.removesuffix(SUFFIX)
+def _generation(name: str | None) -> int:
+    number = (name or "").removesuffix(SUFFIX).partition("-")[0]
     return int(number) if number.isdecimal() else 0

@@ -6,6 +6,7 @@ Exit codes: 0 fine, 1 an error with a name, 2 wrong usage, 3 unexpected, 130 int
 # ruff: noqa: PLC0415 - a command imports what it needs when it runs, so that --help answers at once
 
 import sys
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
@@ -80,7 +81,7 @@ def replay(  # noqa: PLR0913 - each parameter is one option
         more = "run the same command again to go on" if state else "with --state DIR it could be resumed"
         say(f"interrupted; {more}")
         raise typer.Exit(130)
-    show(reveal_all(done.alerts, done.feed.shard.known) if reveal else done.alerts, out, settings.time.zone)
+    show(reveal_all(done.alerts, done.known) if reveal else done.alerts, out, settings.time.zone)
     say_all(summary(done))
     require_readable(done)
     say_standouts(done, reveal)
@@ -172,13 +173,15 @@ def explain(
     from rich.console import Console
 
     from alerts.terminal import alert_detail
-    from detector.config import load_config
+    from detector.config import StateConfig, load_config
     from detector.lookup import alert_in_file, alert_in_state, known_in_state
 
     zone = ZoneInfo(load_config(config).time.zone)
-    found = alert_in_file(alerts, alert_id) if alerts is not None else alert_in_state(state or Path(), alert_id)
+    found = (
+        alert_in_file(alerts, alert_id) if alerts is not None else alert_in_state(StateConfig(folder=state), alert_id)
+    )
     if reveal and state is not None:
-        (found,) = reveal_all([found], known_in_state(state))
+        (found,) = reveal_all([found], known_in_state(StateConfig(folder=state)))
     Console().print(alert_detail(found, zone))
 
 
@@ -193,12 +196,12 @@ def baseline(
     from rich.console import Console
 
     from detector.config import overridden
-    from detector.lookup import resting_shard
+    from detector.lookup import resting_shards
     from detector.portrait import portrait_of
     from detector.report import hours_lines, portrait_table
 
     settings = overridden(configured(config), "state", folder=state)
-    portrait = portrait_of(resting_shard(settings, tokens_of(settings)), actor)
+    portrait = portrait_of(resting_shards(settings, tokens_of(settings)), actor)
     typer.echo(
         f"{portrait.pseudonym}: peer group {portrait.group}, {portrait.peers} peers, {portrait.active_days} active days"
     )
@@ -216,18 +219,18 @@ def check(config: CONFIG = None) -> None:
     """Check the configuration and the files it names, and say which detections are ready."""
     from rich.console import Console
 
-    from detector.lookup import checked_files, has_state, resting_shard
+    from detector.lookup import checked_files, has_state, resting_shards
     from detector.readiness import readiness
     from detector.report import readiness_table
 
     settings = configured(config, keep_state=True)
     for line in checked_files(settings):
         typer.echo(line)
-    if settings.state.folder is not None and not has_state(settings.state.folder):
+    if settings.state.folder is not None and not has_state(settings.state):
         settings = configured(config)  # a folder that a first run will fill
-    shard = resting_shard(settings, tokens_of(settings))
-    typer.echo(f"state: {settings.state.folder or 'none yet'}, {shard.counts['events']:,} events")
-    Console().print(readiness_table(readiness(shard.engine)))
+    for shard in resting_shards(settings, tokens_of(settings)):
+        typer.echo(f"shard {shard.name}: {shard.counts['events']:,} events")
+        Console().print(readiness_table(readiness(shard.engine)))
 
 
 def show(alerts: "Sequence[Alert]", out: Path | None, zone: str) -> None:
@@ -255,27 +258,26 @@ def require_readable(done: "Replayed") -> None:
     """A log of which nothing could be read is the wrong file or has another format: that is no success."""
     from detector.errors import UnreadableError
 
-    shard = done.feed.shard
-    if shard.counts["events"] or not any(name.startswith("rejected.") for name in shard.counts):
+    counts = sum((shard.counts for shard in done.shards), Counter[str]())
+    if counts["events"] or not any(name.startswith("rejected.") for name in counts):
         return
     raise UnreadableError(
-        f"not one record could be read as {shard.mapping!r}; is it the right file? Name its format by --mapping, and "
-        "see by innerwatch map test what a mapping makes of it"
+        f"not one record could be read as {done.shards[0].mapping!r}; is it the right file? Name its format by "
+        "--mapping, and see by innerwatch map test what a mapping makes of it"
     )
 
 
 def say_standouts(done: "Replayed", reveal: bool) -> None:
     """While there is no baseline yet: who stands out among the others."""
-    if done.feed.shard.engine.ready:
-        return
     from rich.console import Console
 
     from detector.report import standout_table
 
-    table = standout_table(done.feed.shard, reveal)
-    if table.row_count:
+    tables = [standout_table(shard, reveal) for shard in done.shards if not shard.engine.ready]
+    if any(table.row_count for table in tables):
         say("\nWhat stood out on the last day (not alerts: the baseline is not ready yet):")
-        Console(stderr=True).print(table)
+        for table in tables:
+            Console(stderr=True).print(table)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -55,7 +55,7 @@ def _insurer(out: Path) -> "tuple[Replayed, Risks]":
 
         def watch(feed: "Feed") -> None:
             report(*feed.source.progress)
-            for day in feed.closed:
+            for day in feed.keeper.closed:
                 for row, level in zip(day.rows.tolist(), day.levels.tolist(), strict=True):
                     risks[row][day.day] = level
 
@@ -75,9 +75,9 @@ def _judge(out: Path, done: "Replayed", risks: Risks) -> None:
     if not done.complete:
         raise typer.Exit(130)
     console = Console()
-    write_alerts(out / "alerts.jsonl", reveal_all(done.alerts, done.feed.shard.known))
+    write_alerts(out / "alerts.jsonl", reveal_all(done.alerts, done.known))
     typer.echo("\nThe alerts, as the analyst sees them")
-    console.print(alert_table(done.alerts, ZoneInfo(done.feed.shard.engine.config.time.zone)))
+    console.print(alert_table(done.alerts, ZoneInfo(done.shards[0].engine.config.time.zone)))
     result = evaluate(out / "alerts.jsonl", out / "labels.jsonl")
     typer.echo("\nWhat was planted, and what became of it")
     console.print(evaluation_table(result))
@@ -96,11 +96,11 @@ def _draw(out: Path, done: "Replayed", result: "Evaluation", risks: Risks) -> No
     if not caught:
         return
     story = max(caught, key=lambda story: (story.delay_s or 0.0, story.story))
-    people = done.feed.shard.engine.people
+    people = done.shards[0].engine.people
     row = people.find(story.actor)
     levels = sorted(risks[row].items()) if row is not None else []
     told = [alert.opened_at.astimezone(ZONE).date() for alert in done.alerts if alert.alert_id in story.alert_ids]
-    name = done.feed.shard.pseudonym(story.actor)
+    name = done.shards[0].pseudonym(story.actor)
     draw_risk(
         out / "risk.png",
         f"{name} ({story.story.replace('_', ' ')})",
@@ -133,4 +133,4 @@ def _cloudtrail(out: Path) -> None:
     done = replay(config, tokens_of(config), dead_letters_path(config, out / "cloudtrail.jsonl"))
     say_all(summary(done))
     typer.echo("What stood out (not alerts: one day is no baseline)")
-    Console().print(standout_table(done.feed.shard, reveal=True))
+    Console().print(standout_table(done.shards[0], reveal=True))

@@ -4,6 +4,7 @@
 
 import sys
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -54,31 +55,27 @@ def replay_letters(  # noqa: PLR0913 - each parameter is one option
     Given a state folder, they are judged by what it has learned, and each is replayed once; given a file, alone.
     """
     from alerts.lines import send_alerts, write_alerts
-    from detector.feed import Feed
+    from detector.keeper import resumed_keeper
     from streams import DeadLetterSource, Position
 
     folder = path if path.is_dir() else None
     settings = configured(config, Inputs(mapping=mapping, roster=roster, honey=honey), state=folder)
     file = _file_of(path)
-    feed = Feed(settings, tokens_of(settings), file.with_name(f"{file.name}.again"))
     until = file.stat().st_size
-    source = DeadLetterSource(file, Position(str(file), feed.letters_read))
-    try:
-        taken, changed = feed.replay_letters(source, until)
+    with resumed_keeper(settings, tokens_of(settings), file.with_name(f"{file.name}.again")) as keeper:
+        with closing(DeadLetterSource(file, Position(str(file), keeper.letters_read))) as source:
+            taken, changed = keeper.replay_letters(source, until)
         if folder is None:
-            changed += feed.conclude(None)
-    finally:
-        source.close()
-        feed.close()
+            changed += keeper.conclude(None)
     final = list({alert.alert_id: alert for alert in changed}.values())
-    final = reveal_all(final, feed.shard.known) if reveal else final
+    final = reveal_all(final, keeper.shard.known) if reveal else final
     if out is not None:
         write_alerts(out, final)
     else:
         send_alerts(sys.stdout.buffer, final)
     say(f"{taken:,} records replayed, {len(final)} alerts opened or changed")
-    if feed.dead_letters.exists():
-        say(f"what is rejected again is in {feed.dead_letters}")
+    if keeper.dead_letters.exists():
+        say(f"what is rejected again is in {keeper.dead_letters}")
 
 
 @mappings.command("test")
@@ -118,6 +115,6 @@ def try_mapping(
 
 
 def _file_of(path: Path) -> Path:
-    from detector.checkpoint import DEAD_LETTERS
+    from detector.home import DEAD_LETTERS
 
     return path / DEAD_LETTERS if path.is_dir() else path

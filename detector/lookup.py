@@ -1,18 +1,18 @@
 """Looking things up that a replay or a run left behind, without disturbing it."""
 
 from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 
 import msgspec
 
 from alerts.alert import Alert
 from alerts.lines import read_alerts
-from detector.checkpoint import SUFFIX, open_store, read_latest
-from detector.config import Config
+from detector.config import Config, StateConfig
 from detector.context import read_context
 from detector.errors import CheckpointError, NotFoundError
+from detector.home import Home
 from detector.shard import SHARD, Known, Shard
-from detector.snapshot import State
 from detector.state import unpacked_values
 from streams import SourceError, Tokens
 
@@ -31,35 +31,46 @@ def alert_in_file(path: Path, alert_id: str) -> Alert:
     return found[0]
 
 
-def alert_in_state(folder: Path, alert_id: str) -> Alert:
-    """The alert of a state folder whose id is, or alone begins with, ``alert_id``."""
-    store = open_store(folder)
-    try:
-        return store.alert(alert_id)
-    finally:
-        store.close()
+def alert_in_state(config: StateConfig, alert_id: str) -> Alert:
+    """The alert of a state whose id is, or alone begins with, ``alert_id``."""
+    with closing(Home(config, read_only=True)) as home:
+        return home.store.alert(alert_id)
 
 
-def known_in_state(folder: Path) -> Mapping[str, Known]:
-    """Who is behind the pseudonyms of a state folder's alerts."""
-    return msgspec.convert(unpacked_values(_state(folder)["shard"])["known"], dict[str, Known])
+def known_in_state(config: StateConfig) -> Mapping[str, Known]:
+    """Who is behind the pseudonyms of a state's alerts."""
+    known: dict[str, Known] = {}
+    with closing(Home(config, read_only=True)) as home:
+        for shard in home.store.shards():
+            known |= msgspec.convert(unpacked_values(home.saved(shard).state["shard"])["known"], dict[str, Known])
+    return known
 
 
-def resting_shard(config: Config, tokens: Tokens) -> Shard:
-    """The shard as the state folder of the configuration has it; without a folder, one that knows nothing.
+def resting_shards(config: Config, tokens: Tokens) -> list[Shard]:
+    """The shards as the state of the configuration has them; where none is kept, one that knows nothing.
 
     Raises:
-        CheckpointError: the folder holds no state, or a damaged one.
+        CheckpointError: there is no state, or a damaged one.
     """
-    shard = Shard(config, read_context(config, tokens), tokens, lambda _: None)
-    if config.state.folder is not None:
-        shard.restore(_state(config.state.folder))
-    return shard
+    context = read_context(config, tokens)
+    if not config.state.kept:
+        return [Shard(SHARD, config, context, tokens, lambda _: None)]
+    shards = []
+    with closing(Home(config.state, read_only=True)) as home:
+        for name in home.store.shards():
+            shard = Shard(name, config, context, tokens, lambda _: None)
+            shard.restore(home.saved(name).state)
+            shards.append(shard)
+    return shards
 
 
-def has_state(folder: Path) -> bool:
-    """Whether a replay or run has committed anything in this folder."""
-    return any(folder.glob(f"*{SUFFIX}"))
+def has_state(config: StateConfig) -> bool:
+    """Whether a replay or run has committed anything there."""
+    try:
+        with closing(Home(config, read_only=True)) as home:
+            return bool(home.store.shards())
+    except CheckpointError:
+        return False
 
 
 def checked_files(config: Config) -> list[str]:
@@ -75,21 +86,10 @@ def checked_files(config: Config) -> list[str]:
         lines.append(f"source: {name} ({config.source.mapping})")
     kafka = config.source.kafka
     if kafka.servers:
-        lines.append(f"source: {kafka.topic}-{kafka.partition} at {', '.join(kafka.servers)} ({config.source.mapping})")
+        lines.append(f"source: {kafka.topic} at {', '.join(kafka.servers)} ({config.source.mapping})")
     for key in ("roster", "assignments", "honey", "vips"):
         path = getattr(config.context, key)
         if path is not None and not path.is_file():
             raise SourceError(f"context.{key}: {path}: no such file; check the path")
         lines.append(f"{key}: {path or 'none'}")
     return lines
-
-
-def _state(folder: Path) -> State:
-    store = open_store(folder)
-    try:
-        saved = read_latest(folder, store.checkpoint(SHARD))
-    finally:
-        store.close()
-    if saved is None:
-        raise CheckpointError(f"{folder}: nothing was committed yet; let a replay or run get further")
-    return saved.state

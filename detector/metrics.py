@@ -8,8 +8,9 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, star
 
 from alerts.alert import Severity
 from detector.config import MetricsConfig
+from detector.detections import DETECTIONS
 from detector.errors import MetricsError
-from detector.feed import Feed
+from detector.keeper import Keeper
 from detector.readiness import readiness
 from streams import Reason
 
@@ -34,7 +35,7 @@ CATALOGUE: Final = (
     Metric("innerwatch_unknown_keys", "counter", "Keys that the input contract does not know."),
     Metric("innerwatch_actors", "gauge", "Actors that have a profile."),
     Metric("innerwatch_crowd_events", "counter", "Events of actors for whom there was no room."),
-    Metric("innerwatch_watermark_seconds", "gauge", "The newest event's time, Unix seconds."),
+    Metric("innerwatch_watermark_seconds", "gauge", "The newest event's time, Unix seconds.", ("shard",)),
     Metric("innerwatch_checkpoint_seconds", "histogram", "Time to write and commit a checkpoint."),
     Metric("innerwatch_batch_seconds", "histogram", "Time from reading a batch to telling its alerts."),
     Metric("innerwatch_findings", "counter", "Findings.", ("detection",)),
@@ -53,6 +54,7 @@ _TOTALS: Final = {
     "innerwatch_dropped": "dropped",
     "innerwatch_unknown_keys": "unknown_keys",
     "innerwatch_employee_days": "employee_days",
+    "innerwatch_crowd_events": "crowded",
 }
 """Counters that are one total of the shard."""
 _TOTALS_BY_LABEL: Final = {
@@ -64,13 +66,9 @@ _TOTALS_BY_LABEL: Final = {
 
 
 class Metrics:
-    """The catalogue with its values, in a registry of its own; brought up to date once a batch.
+    """The catalogue with its values, in a registry of its own; brought up to date once a batch."""
 
-    Args:
-        detections: the names of the detections that run.
-    """
-
-    def __init__(self, detections: Sequence[str]) -> None:
+    def __init__(self) -> None:
         self.registry = CollectorRegistry(auto_describe=True)
         self._counters: dict[str, Counter] = {}
         self._gauges: dict[str, Gauge] = {}
@@ -82,34 +80,34 @@ class Metrics:
                 self._gauges[metric.name] = Gauge(*_named(metric), registry=self.registry)
             else:
                 self._histograms[metric.name] = Histogram(*_named(metric), registry=self.registry, buckets=SECONDS)
-        self._last: dict[tuple[str, str], int] = {}
         self._labels: Mapping[str, Sequence[str]] = {
             "innerwatch_rejected": [reason.value for reason in Reason],
-            "innerwatch_findings": detections,
+            "innerwatch_findings": list(DETECTIONS),
             "innerwatch_alerts": [severity.value for severity in Severity],
         }
         for name, labels in self._labels.items():
             for label in labels:
                 self._counters[name].labels(label)
 
-    def update(self, feed: Feed, batch_s: float) -> None:
-        """Take over where the feed stands after a batch that took ``batch_s`` seconds."""
-        engine, counts = feed.shard.engine, feed.shard.counts
-        for name, key in _TOTALS.items():
-            self._raise(name, "", counts[key])
-        for name, prefix in _TOTALS_BY_LABEL.items():
-            for label in self._labels[name]:
-                self._raise(name, label, counts[f"{prefix}.{label}"])
-        self._raise("innerwatch_crowd_events", "", engine.people.crowded)
-        self._gauges["innerwatch_actors"].set(len(engine.people))
-        self._gauges["innerwatch_watermark_seconds"].set(max(engine.watermark, 0.0))
-        self._gauges["innerwatch_budget_allowed"].set(engine.config.risk.budget * engine.budget.employee_days / 1_000.0)
-        self._gauges["innerwatch_budget_used"].set(engine.budget.told)
-        for item in readiness(engine):
-            self._gauges["innerwatch_ready"].labels(item.detection).set(item.ready)
+    def update(self, keepers: Sequence[Keeper], batch_s: float) -> None:
+        """Take over where the shards stand after a batch that took ``batch_s`` seconds."""
+        engines = [keeper.shard.engine for keeper in keepers]
+        for keeper in keepers:
+            self._count(keeper.news())
+            self._gauges["innerwatch_watermark_seconds"].labels(keeper.shard.name).set(
+                max(keeper.shard.engine.watermark, 0.0)
+            )
+            for seconds in keeper.checkpoint_seconds:
+                self._histograms["innerwatch_checkpoint_seconds"].observe(seconds)
+        self._gauges["innerwatch_actors"].set(sum(len(engine.people) for engine in engines))
+        self._gauges["innerwatch_budget_allowed"].set(
+            sum(engine.config.risk.budget * engine.budget.employee_days / 1_000.0 for engine in engines)
+        )
+        self._gauges["innerwatch_budget_used"].set(sum(engine.budget.told for engine in engines))
+        ready = [{item.detection for item in readiness(engine) if item.ready} for engine in engines]
+        for detection in DETECTIONS:
+            self._gauges["innerwatch_ready"].labels(detection).set(all(detection in one for one in ready))
         self._histograms["innerwatch_batch_seconds"].observe(batch_s)
-        for seconds in feed.checkpoint_seconds:
-            self._histograms["innerwatch_checkpoint_seconds"].observe(seconds)
 
     @contextmanager
     def served(self, config: MetricsConfig) -> Iterator[int]:
@@ -135,10 +133,12 @@ class Metrics:
             server.server_close()
             thread.join()
 
-    def _raise(self, name: str, label: str, total: int) -> None:
-        counter = self._counters[name].labels(label) if label else self._counters[name]
-        counter.inc(max(total - self._last.get((name, label), 0), 0))
-        self._last[name, label] = total
+    def _count(self, news: Mapping[str, int]) -> None:
+        for name, key in _TOTALS.items():
+            self._counters[name].inc(news[key])
+        for name, prefix in _TOTALS_BY_LABEL.items():
+            for label in self._labels[name]:
+                self._counters[name].labels(label).inc(news[f"{prefix}.{label}"])
 
 
 def _named(metric: Metric) -> tuple[str, str, tuple[str, ...]]:

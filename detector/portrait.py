@@ -1,5 +1,6 @@
 """What is normal for one actor: each measure's own normal and the peers', and the hours of the day."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -50,20 +51,18 @@ class Portrait:
     hours: NDArray[np.float64]
 
 
-def portrait_of(shard: Shard, actor: str) -> Portrait:
-    """The portrait of an actor, named by id or pseudonym.
+def portrait_of(shards: Sequence[Shard], actor: str) -> Portrait:
+    """The portrait of an actor, named by id or pseudonym, from the shard that has seen most of it.
 
     Raises:
-        NotFoundError: the shard has no such actor.
+        NotFoundError: no shard knows such an actor.
     """
+    found = [(shard, row) for shard in shards if (row := _row_of(shard, actor)) is not None]
+    if not found:
+        raise NotFoundError(f"{actor}: nobody in this state has this id or pseudonym; alerts name their actors")
+    shard, row = max(found, key=lambda one: int(one[0].engine.people.active_days[one[1]]))
     engine = shard.engine
     people = engine.people
-    row = people.find(actor)
-    if row is None:
-        named = (row for row, known in enumerate(people.ids) if known and shard.pseudonym(known) == actor)
-        row = next(named, None)
-    if row is None:
-        raise NotFoundError(f"{actor}: nobody in this state has this id or pseudonym; alerts name their actors")
     group = int(people.groups[row])
     measures = []
     for index, measure in enumerate(engine.baselines.measures):
@@ -79,3 +78,11 @@ def portrait_of(shard: Shard, actor: str) -> Portrait:
         measures=tuple(measures),
         hours=engine.hours.distribution_many([row], [group])[0],
     )
+
+
+def _row_of(shard: Shard, actor: str) -> int | None:
+    people = shard.engine.people
+    row = people.find(actor)
+    if row is not None:
+        return row
+    return next((row for row, known in enumerate(people.ids) if known and shard.pseudonym(known) == actor), None)

@@ -1,5 +1,6 @@
 """Results as rich renderables and lines for a person."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from rich.table import Table
@@ -19,8 +20,8 @@ BARS = " ▁▂▃▄▅▆▇█"
 
 def summary(replayed: Replayed) -> list[str]:
     """What a replay came to: events, rejected records, alerts, the budget, and which detections are not ready."""
-    feed, shard = replayed.feed, replayed.feed.shard
-    counts, engine = shard.counts, shard.engine
+    engines = [shard.engine for shard in replayed.shards]
+    counts = sum((shard.counts for shard in replayed.shards), Counter[str]())
     rejected = sum(count for name, count in counts.items() if name.startswith("rejected."))
     lines = [f"{counts['events']:,} events, {counts['late']:,} late, {counts['duplicates']:,} duplicates"]
     if counts["unknown_keys"]:
@@ -29,14 +30,16 @@ def summary(replayed: Replayed) -> list[str]:
         reasons = ", ".join(
             f"{count:,} {name[9:]}" for name, count in sorted(counts.items()) if name[:9] == "rejected."
         )
-        lines.append(f"{rejected:,} rejected ({reasons}); the dead letters are in {feed.dead_letters}")
-    allowed = engine.config.risk.budget * engine.budget.employee_days / 1_000.0
+        places = ", ".join(str(keeper.dead_letters) for keeper in replayed.keepers if keeper.dead_letters.exists())
+        lines.append(f"{rejected:,} rejected ({reasons}); the dead letters are in {places}")
+    budget = engines[0].config.risk.budget
     lines.append(
-        f"{len(replayed.alerts)} alerts; of the budget of {engine.config.risk.budget:g} in 1,000 employee-days, "
-        f"{allowed:.1f} by now, {engine.budget.told} used"
+        f"{len(replayed.alerts)} alerts; of the budget of {budget:g} in 1,000 employee-days, "
+        f"{sum(budget * engine.budget.employee_days / 1_000.0 for engine in engines):.1f} by now, "
+        f"{sum(engine.budget.told for engine in engines)} used"
     )
-    idle = [item for item in readiness(engine) if not item.ready]
-    lines += [f"not ready: {item.detection}: {item.why}" for item in idle]
+    idle = {item.detection: item.why for engine in engines for item in readiness(engine) if not item.ready}
+    lines += [f"not ready: {detection}: {why}" for detection, why in idle.items()]
     return lines if idle else [*lines, "every detection is ready"]
 
 

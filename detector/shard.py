@@ -1,6 +1,7 @@
 """Hops 2 to 7 for one shard: records in, alerts that opened or changed out; a pure function of the log."""
 
 import os
+import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -46,6 +47,25 @@ def pseudonym_of(tokens: Tokens, actor: str) -> str:
     return f"E-{tokens.token('actor', actor)}" if actor else CROWD_NAME
 
 
+def partition_shard(topic: str, partition: int, count: int) -> str:
+    """The name of the shard of a topic's partition: another one when the topic has another number of partitions.
+
+    >>> partition_shard("access-events", 3, 4)
+    'access-events-3-of-4'
+    """
+    return f"{topic}-{partition}-of-{count}"
+
+
+def partition_count(topic: str, shard: str) -> int | None:
+    """How many partitions the topic had when the shard was named; ``None`` for a shard of another topic.
+
+    >>> partition_count("access-events", "access-events-3-of-4"), partition_count("access-events", "0")
+    (4, None)
+    """
+    found = re.fullmatch(re.escape(topic) + r"-\d+-of-(\d+)", shard)
+    return int(found[1]) if found is not None else None
+
+
 def place_of(position: Position, paths: Sequence[str]) -> str:
     """A position as alerts name it: the same wherever the log was put, and different for every input of it.
 
@@ -69,13 +89,17 @@ class Shard:
     However the records are cut into calls, the alerts, the counts and the dead letters are the same.
 
     Args:
+        name: part of its alerts' ids.
         config: the configuration.
         context: roster, honey subjects and calendar.
         tokens: makes the pseudonyms.
         reject: is given every rejected record, in order.
     """
 
-    def __init__(self, config: Config, context: Context, tokens: Tokens, reject: Callable[[Rejected], None]) -> None:
+    def __init__(
+        self, name: str, config: Config, context: Context, tokens: Tokens, reject: Callable[[Rejected], None]
+    ) -> None:
+        self.name = name
         self.engine = Engine(config, context)
         self.counts: Counter[str] = Counter()
         """Totals by name: records, events, late, duplicates, dropped, unknown_keys, rejected.*, findings.*, alerts
@@ -176,6 +200,7 @@ class Shard:
         changed: dict[str, Alert] = {}
         for told in self.engine.process(admitted):
             self._submit(told, changed)
+        self.counts["crowded"] = self.engine.people.crowded
         return list(changed.values())
 
     def _submit(self, told: Told, changed: dict[str, Alert]) -> None:
@@ -184,7 +209,7 @@ class Shard:
         name = self.pseudonym(told.actor)
         self.known[name] = known = self._who(told.actor)
         decision = self._condenser.submit(
-            name, told.findings, told.risk, told.time, SHARD, place_of(told.position, self._paths)
+            name, told.findings, told.risk, told.time, self.name, place_of(told.position, self._paths)
         )
         if decision.reason is Reason.OPENED:
             self.counts["alerts"] += 1

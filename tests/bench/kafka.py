@@ -8,7 +8,8 @@ from tempfile import TemporaryDirectory
 
 from kafka import KafkaConsumer, TopicPartition
 
-from detector.feed import BATCH_RECORDS, Feed
+from detector.app import replay
+from detector.feed import BATCH_RECORDS
 from streams import Tokens
 from streams.kafka import KafkaConfig, KafkaPartition
 from tests.bench.load import KEY, configuration, figure, make_log, one_core
@@ -51,17 +52,13 @@ def run(broker: Broker, folder: Path, count: int) -> dict[str, float]:
         while done < count:
             done += sum(map(len, bare.poll(timeout_ms=500, max_records=BATCH_RECORDS).values()))
     bare.close()
-    source = KafkaPartition(KafkaConfig((broker.address,), TOPIC))
+    source = KafkaPartition(KafkaConfig((broker.address,), TOPIC), 0)
     with timed(seconds, "source"):
         while not source.finished:
             source.next_batch(BATCH_RECORDS)
     source.close()
     kafka = {"servers": [broker.address], "topic": TOPIC}
     config = configuration(folder, source={"kafka": kafka}, state={"folder": str(folder / "state")})
-    feed = Feed(config, Tokens(KEY), folder / "dead")
     with timed(seconds, "program"):
-        while not feed.source.finished:
-            feed.advance()
-        feed.conclude(None)
-    feed.close()
+        replay(config, Tokens(KEY), folder / "dead")
     return seconds

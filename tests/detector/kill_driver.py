@@ -16,27 +16,29 @@ import numpy as np
 
 from alerts.lines import alert_line
 from alerts.store import Store
-from detector import checkpoint as checkpoint_module
 from detector import snapshot as snapshot_module
+from detector import snapshots as snapshots_module
 from detector.app import replay
-from detector.checkpoint import Checkpoints, open_store, read_latest
-from detector.config import Config
+from detector.checkpoint import Checkpoints
+from detector.config import Config, StateConfig
 from detector.engine import Engine
-from detector.shard import SHARD, Shard
+from detector.home import Home
+from detector.shard import Shard
 from detector.snapshot import write_snapshot
+from detector.snapshots import FolderSnapshots
 from streams import DeadLetters, Tokens
 
 POINTS: dict[str, tuple[Any, str, bool]] = {
-    "before the snapshot": (checkpoint_module, "write_snapshot", False),
-    "after the snapshot": (checkpoint_module, "write_snapshot", True),
+    "before the snapshot": (snapshots_module, "write_snapshot", False),
+    "after the snapshot": (snapshots_module, "write_snapshot", True),
     "before a sync": (snapshot_module.os, "fsync", False),
     "after a sync": (snapshot_module.os, "fsync", True),
     "before a rename": (Path, "replace", False),
     "after a rename": (Path, "replace", True),
     "before the commit": (Store, "commit", False),
     "after the commit": (Store, "commit", True),
-    "before old generations go": (Checkpoints, "_delete_old", False),
-    "after old generations went": (Checkpoints, "_delete_old", True),
+    "before old generations go": (FolderSnapshots, "drop", False),
+    "after old generations went": (FolderSnapshots, "drop", True),
     "before an old generation goes": (Path, "unlink", False),
     "before a dead letter": (DeadLetters, "write", False),
     "after a dead letter": (DeadLetters, "write", True),
@@ -107,14 +109,16 @@ def differences(left: Path, right: Path) -> list[str]:
     for suffix in (".jsonl",):
         if left.with_suffix(suffix).read_bytes() != right.with_suffix(suffix).read_bytes():
             found.append("alerts")
-    if (left / "deadletters.jsonl").read_bytes() != (right / "deadletters.jsonl").read_bytes():
-        found.append("dead letters")
-    states = []
+    states: list[dict[str, Any]] = []
+    letters: list[list[bytes]] = []
     for folder in (left, right):
-        store = open_store(folder)
-        saved = read_latest(folder, store.checkpoint(SHARD))
-        states.append(saved.state)
-        store.close()
+        home = Home(StateConfig(folder=folder), read_only=True)
+        shards = home.store.shards()
+        states.append({f"{shard}/{k}": v for shard in shards for k, v in home.saved(shard).state.items()})
+        letters.append([home.dead_letters(shard).read_bytes() for shard in shards])
+        home.close()
+    if letters[0] != letters[1]:
+        found.append("dead letters")
     names = set(states[0]) ^ set(states[1])
     same = [name for name in states[0] if name not in names]
     found += sorted(names | {name for name in same if not np.array_equal(states[0][name], states[1][name])})

@@ -1,11 +1,18 @@
 """A small log that has everything: a dozen people, insiders among them, and records that are rejected."""
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from detector.config import Config
+from detector.context import read_context
+from detector.feed import Feed
+from detector.home import Home
+from detector.keeper import Keeper, Setting, no_clock
+from detector.shard import SHARD
 from detector.simulation import SimulationConfig, simulate
+from streams import Tokens
 
 KEY = b"0123456789abcdef0123456789abcdef"
 PEOPLE = 12
@@ -42,3 +49,20 @@ def make_small_log(folder: Path) -> SmallLog:
     events = folder / "small.jsonl"
     events.write_text("".join(kept))
     return SmallLog(folder, events, folder / "roster.csv", folder / "honey.txt", folder / "labels.jsonl")
+
+
+def feed_of(config: Config, tokens: Tokens, letters: Path, clock: Callable[[], float] = no_clock) -> Feed:
+    """A feed of a log of files, with state where the configuration names any."""
+    home = Home(config.state) if config.state.kept else None
+    try:
+        return Feed(config, Keeper(Setting(config, tokens, read_context(config, tokens), home, clock), SHARD, letters))
+    except BaseException:
+        if home is not None:
+            home.close()
+        raise
+
+
+def close_feed(feed: Feed) -> None:
+    feed.close()
+    if feed.keeper._setting.home is not None:
+        feed.keeper._setting.home.close()

@@ -1,15 +1,20 @@
 """The state folder holds the state before or the state after, and says so when it holds neither."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from alerts.errors import StaleOwnerError
-from detector.checkpoint import STORE, Checkpoints, open_store, read_latest
+from alerts.errors import StaleOwnerError, UnavailableError
+from alerts.store import Store
+from detector.checkpoint import Checkpoints, read_latest
+from detector.config import StateConfig
 from detector.errors import CheckpointError
+from detector.home import STORE, Home
 from detector.shard import SHARD
+from detector.snapshots import FolderSnapshots
 
 
 @pytest.fixture
@@ -18,19 +23,28 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def owned(folder: Path) -> Iterator[Checkpoints]:
-    checkpoints = Checkpoints(folder, SHARD)
-    yield checkpoints
-    checkpoints.close()
+def home(folder: Path) -> Iterator[Home]:
+    home = Home(StateConfig(folder=folder))
+    yield home
+    home.close()
+
+
+@pytest.fixture
+def owned(home: Home) -> Checkpoints:
+    return home.checkpoints(SHARD)
 
 
 def commit(checkpoints: Checkpoints, number: int) -> None:
     checkpoints.commit(f"log@{number}", {"n": np.array([number])}, {"events": number}, [])
 
 
-def test_a_new_folder_has_nothing(owned: Checkpoints) -> None:
+def names(folder: Path) -> list[str]:
+    return FolderSnapshots(folder).names()
+
+
+def test_a_new_folder_has_nothing(home: Home, owned: Checkpoints) -> None:
     assert owned.latest() is None
-    assert owned.alerts() == []
+    assert home.store.alerts() == home.store.shards() == []
 
 
 def test_the_newest_commit_is_what_is_resumed_and_one_before_it_is_kept(owned: Checkpoints, folder: Path) -> None:
@@ -39,7 +53,7 @@ def test_the_newest_commit_is_what_is_resumed_and_one_before_it_is_kept(owned: C
     saved = owned.latest()
     assert saved is not None
     assert (saved.position, saved.state["n"].tolist(), saved.fallback) == ("log@4", [4], False)
-    assert sorted(path.name for path in folder.glob("*.state")) == ["000000000003.state", "000000000004.state"]
+    assert names(folder) == ["000000000003-000001.state", "000000000004-000001.state"]
 
 
 @pytest.mark.parametrize("harm", ["flip", "empty", "remove"])
@@ -48,7 +62,7 @@ def test_a_damaged_newest_generation_falls_back_to_the_one_before_and_is_replace
 ) -> None:
     for number in (1, 2, 3):
         commit(owned, number)
-    newest = folder / "000000000003.state"
+    newest = folder / "000000000003-000001.state"
     if harm == "remove":
         newest.unlink()
     else:
@@ -60,7 +74,7 @@ def test_a_damaged_newest_generation_falls_back_to_the_one_before_and_is_replace
     again = owned.latest()
     assert again is not None
     assert (again.position, again.fallback) == ("log@30", False)
-    assert sorted(path.name for path in folder.glob("*.state")) == ["000000000002.state", "000000000003.state"]
+    assert names(folder)[0] == "000000000002-000001.state"
 
 
 def test_two_damaged_generations_are_an_error_and_never_an_empty_state(owned: Checkpoints, folder: Path) -> None:
@@ -68,47 +82,74 @@ def test_two_damaged_generations_are_an_error_and_never_an_empty_state(owned: Ch
         commit(owned, number)
     for path in folder.glob("*.state"):
         path.write_bytes(b"?")
-    with pytest.raises(CheckpointError, match=r"restore .* from a backup"):
+    with pytest.raises(CheckpointError, match="restore it from a backup"):
         owned.latest()
 
 
 def test_an_only_generation_that_is_missing_is_an_error(owned: Checkpoints, folder: Path) -> None:
     commit(owned, 1)
-    (folder / "000000000001.state").unlink()
-    with pytest.raises(CheckpointError, match="no generation before it"):
+    (folder / "000000000001-000001.state").unlink()
+    with pytest.raises(CheckpointError, match="no snapshot before it"):
         owned.latest()
 
 
-def test_snapshots_that_the_store_does_not_know_are_an_error(owned: Checkpoints, folder: Path) -> None:
+def test_snapshots_that_the_store_does_not_know_are_an_error(home: Home, owned: Checkpoints, folder: Path) -> None:
     for number in (1, 2):
         commit(owned, number)
-    owned.close()
+    home.close()
     for path in folder.glob(f"{STORE}*"):
         path.unlink()
-    anew = Checkpoints(folder, SHARD)
-    with pytest.raises(CheckpointError, match="knows none"):
-        anew.latest()
-    anew.close()
+    with closing(Home(StateConfig(folder=folder))) as anew, pytest.raises(CheckpointError, match="knows none"):
+        anew.checkpoints(SHARD).latest()
 
 
 def test_a_snapshot_that_was_never_committed_is_not_resumed(owned: Checkpoints, folder: Path) -> None:
     commit(owned, 1)
-    (folder / "000000000002.state").write_bytes((folder / "000000000001.state").read_bytes())
+    (first,) = names(folder)
+    (folder / "000000000002-000001.state").write_bytes((folder / first).read_bytes())
     saved = owned.latest()
     assert saved is not None
     assert saved.position == "log@1"
 
 
-def test_a_former_owner_commits_no_more(owned: Checkpoints, folder: Path) -> None:
+def test_a_former_owner_commits_no_more_and_leaves_the_newer_ones_snapshots_alone(
+    home: Home, owned: Checkpoints, folder: Path
+) -> None:
     commit(owned, 1)
-    newer = Checkpoints(folder, SHARD)
+    newer = home.checkpoints(SHARD)
+    commit(newer, 2)
     with pytest.raises(StaleOwnerError):
-        commit(owned, 2)
-    newer.close()
+        commit(owned, 20)
+    commit(newer, 3)
+    saved = newer.latest()
+    assert saved is not None
+    assert (saved.position, saved.fallback) == ("log@3", False)
+    commit(newer, 4)
+    assert "000000000002-000001.state" not in names(folder)  # what the former owner wrote in vain goes in its turn
+
+
+def test_a_commit_that_failed_may_be_tried_again(owned: Checkpoints, monkeypatch: pytest.MonkeyPatch) -> None:
+    commit(owned, 1)
+    with monkeypatch.context() as patch:
+        patch.setattr(Store, "commit", lambda *_: (_ for _ in ()).throw(UnavailableError("away")))
+        with pytest.raises(UnavailableError):
+            commit(owned, 2)
+    commit(owned, 2)
+    saved = owned.latest()
+    assert saved is not None
+    assert saved.position == "log@2"
 
 
 def test_reading_does_not_make_a_folder_and_says_what_to_name(folder: Path) -> None:
     with pytest.raises(CheckpointError, match="no state here"):
-        open_store(folder)
+        Home(StateConfig(folder=folder), read_only=True)
     assert not folder.exists()
-    assert read_latest(folder, None) is None
+    assert read_latest(FolderSnapshots(folder), None) is None
+
+
+def test_shards_of_one_home_do_not_meet(home: Home, folder: Path) -> None:
+    one, other = home.checkpoints("topic-0-of-2"), home.checkpoints("topic-1-of-2")
+    commit(one, 1)
+    commit(other, 2)
+    assert [home.saved(name).position for name in home.store.shards()] == ["log@1", "log@2"]
+    assert names(folder / "topic-0-of-2") == names(folder / "topic-1-of-2") == ["000000000001-000001.state"]

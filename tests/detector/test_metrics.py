@@ -11,10 +11,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from detector.config import MetricsConfig
 from detector.detections import DETECTIONS
 from detector.errors import MetricsError
-from detector.feed import Feed
 from detector.metrics import CATALOGUE, Metrics
 from streams import Tokens
-from tests.detector.small import KEY, SmallLog
+from tests.detector.small import KEY, SmallLog, close_feed, feed_of
 
 LABELS = {"reason", "detection", "severity", "le"}
 
@@ -28,13 +27,13 @@ def values(metrics: Metrics) -> dict[tuple[str, str], float]:
 
 
 def test_the_totals_are_those_of_the_shard_and_no_person_appears(small_log: SmallLog, tmp_path: Path) -> None:
-    feed = Feed(small_log.config(), Tokens(KEY), tmp_path / "letters")
-    metrics = Metrics(list(DETECTIONS))
+    feed = feed_of(small_log.config(), Tokens(KEY), tmp_path / "letters")
+    metrics = Metrics()
     while not feed.source.finished:
         feed.advance()
-        metrics.update(feed, 0.05)
-    feed.close()
-    counts, engine, found = feed.shard.counts, feed.shard.engine, values(metrics)
+        metrics.update(feed.keepers, 0.05)
+    close_feed(feed)
+    counts, engine, found = feed.keeper.shard.counts, feed.keeper.shard.engine, values(metrics)
     assert found["innerwatch_events_total", ""] == counts["events"] > 1_000
     assert found["innerwatch_rejected_total", "not_json"] == counts["rejected.not_json"] > 0
     assert found["innerwatch_rejected_total", "future"] == 0
@@ -45,13 +44,13 @@ def test_the_totals_are_those_of_the_shard_and_no_person_appears(small_log: Smal
     )
     assert found["innerwatch_ready", "honey_record"] == found["innerwatch_ready", "bulk_export"] == 1
     assert found["innerwatch_budget_used", ""] == engine.budget.told
-    assert found["innerwatch_watermark_seconds", ""] == engine.watermark
+    assert found["innerwatch_watermark_seconds", "0"] == engine.watermark
     text = generate_latest(metrics.registry).decode()
-    assert not [name for name in engine.people.ids[1:] if name in text or feed.shard.pseudonym(name) in text]
+    assert not [name for name in engine.people.ids[1:] if name in text or feed.keeper.shard.pseudonym(name) in text]
 
 
 def test_every_metric_of_the_catalogue_is_told_and_no_other_with_known_labels_alone() -> None:
-    metrics = Metrics(list(DETECTIONS))
+    metrics = Metrics()
     families = list(text_string_to_metric_families(generate_latest(metrics.registry).decode()))
     told = {family.name.removesuffix("_created") for family in families}
     assert told == {metric.name for metric in CATALOGUE}
@@ -62,22 +61,22 @@ def test_every_metric_of_the_catalogue_is_told_and_no_other_with_known_labels_al
 def test_checkpoints_are_timed_by_the_clock_that_was_given(small_log: SmallLog, tmp_path: Path) -> None:
     ticks = iter(range(10_000))
     config = small_log.config(state={"folder": str(tmp_path / "state"), "checkpoint_events": 500})
-    feed = Feed(config, Tokens(KEY), tmp_path / "unused", lambda: float(next(ticks)))
-    metrics = Metrics(list(DETECTIONS))
+    feed = feed_of(config, Tokens(KEY), tmp_path / "unused", lambda: float(next(ticks)))
+    metrics = Metrics()
     feed.advance()
-    metrics.update(feed, 0.05)
-    feed.close()
+    metrics.update(feed.keepers, 0.05)
+    close_feed(feed)
     found = values(metrics)
     assert found["innerwatch_checkpoint_seconds_count", ""] == found["innerwatch_checkpoint_seconds_sum", ""] == 1
     assert found["innerwatch_batch_seconds_count", ""] == 1
 
 
 def test_two_shards_have_registries_of_their_own() -> None:
-    assert Metrics(["a"]).registry is not Metrics(["a"]).registry
+    assert Metrics().registry is not Metrics().registry
 
 
 def test_the_endpoint_answers_on_loopback_and_is_gone_afterwards() -> None:
-    metrics = Metrics(list(DETECTIONS))
+    metrics = Metrics()
     with metrics.served(MetricsConfig(port=0)) as port:
         answer = urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics")
         assert b"innerwatch_events_total" in answer.read()
@@ -87,7 +86,7 @@ def test_the_endpoint_answers_on_loopback_and_is_gone_afterwards() -> None:
 
 
 def test_an_endpoint_that_is_turned_off_does_not_listen() -> None:
-    with Metrics([]).served(MetricsConfig(enabled=False)) as port:
+    with Metrics().served(MetricsConfig(enabled=False)) as port:
         assert port == 0
 
 
@@ -96,5 +95,5 @@ def test_a_port_that_is_taken_is_an_error_that_names_it() -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        with pytest.raises(MetricsError, match=f"metrics.port {port}"), Metrics([]).served(MetricsConfig(port=port)):
+        with pytest.raises(MetricsError, match=f"metrics.port {port}"), Metrics().served(MetricsConfig(port=port)):
             pass

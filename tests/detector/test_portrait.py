@@ -23,7 +23,7 @@ def learned(log: SmallLog, **sections: object) -> Shard:
 def test_an_actor_is_found_by_id_and_by_pseudonym_and_shares_of_hours_add_up_to_one(small_log: SmallLog) -> None:
     one = learned(small_log)
     actor = one.engine.people.ids[1]
-    by_id, by_name = portrait_of(one, actor), portrait_of(one, one.pseudonym(actor))
+    by_id, by_name = portrait_of([one], actor), portrait_of([one], one.pseudonym(actor))
     assert by_id.pseudonym == by_name.pseudonym == one.pseudonym(actor)
     assert by_id.measures == by_name.measures
     assert by_id.hours.sum() == pytest.approx(1.0)
@@ -33,13 +33,13 @@ def test_an_actor_is_found_by_id_and_by_pseudonym_and_shares_of_hours_add_up_to_
 
 def test_somebody_unknown_is_an_error_that_names_them(small_log: SmallLog) -> None:
     with pytest.raises(NotFoundError, match="nobody: nobody in this state"):
-        portrait_of(learned(small_log), "nobody")
+        portrait_of([learned(small_log)], "nobody")
 
 
 def test_a_disabled_detection_has_no_measures_and_the_others_keep_theirs(small_log: SmallLog) -> None:
     whole, less = learned(small_log), learned(small_log, detections={"disabled": ["bulk_export"]})
     actor = whole.engine.people.ids[1]
-    all_, rest = portrait_of(whole, actor).measures, portrait_of(less, actor).measures
+    all_, rest = portrait_of([whole], actor).measures, portrait_of([less], actor).measures
     assert [(m.detection, m.unit) for m in rest] == [
         (m.detection, m.unit) for m in all_ if m.detection != "bulk_export"
     ]

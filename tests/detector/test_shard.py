@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from detector.context import read_context
-from detector.shard import CROWD_NAME, Known, Shard, pseudonym_of
+from detector.shard import CROWD_NAME, SHARD, Known, Shard, pseudonym_of
 from streams import Position, Reason, Record, Rejected, Tokens
 from tests.detector.small import KEY, SmallLog
 
@@ -16,7 +16,7 @@ TOKENS = Tokens(KEY)
 
 def shard(log: SmallLog, rejected: list[Rejected], **sections: object) -> Shard:
     config = log.config(**sections)
-    return Shard(config, read_context(config, TOKENS), TOKENS, rejected.append)
+    return Shard(SHARD, config, read_context(config, TOKENS), TOKENS, rejected.append)
 
 
 def event(

@@ -42,6 +42,8 @@ ssl.keystore.password={password}
 inter.broker.listener.name=PLAINTEXT
 log.dirs={data}
 auto.create.topics.enable=false
+group.initial.rebalance.delay.ms=0
+group.min.session.timeout.ms=1000
 offsets.topic.num.partitions=4
 offsets.topic.replication.factor=1
 transaction.state.log.num.partitions=4
@@ -98,8 +100,8 @@ class Broker:
                 raise RuntimeError(f"the broker did not start: {(self._folder / 'broker.log').read_text()[-2_000:]}")
             time.sleep(0.1)
 
-    def publish(self, topic: str, values: Sequence[bytes | None], partitions: int = 1) -> None:
-        """Make the topic if there is none, and append the values to its first partition."""
+    def publish(self, topic: str, values: Sequence[bytes | None], partitions: int = 1, partition: int = 0) -> None:
+        """Make the topic if there is none, and append the values to one partition."""
         admin = KafkaAdminClient(bootstrap_servers=self.address)
         with suppress(TopicAlreadyExistsError):
             admin.create_topics({topic: {"num_partitions": partitions, "replication_factor": 1}})
@@ -108,7 +110,7 @@ class Broker:
             bootstrap_servers=self.address, linger_ms=20, compression_type="lz4", max_request_size=4 << 20
         )
         for value in values:
-            producer.send(topic, value, key=b"key", partition=0)
+            producer.send(topic, value, key=b"key", partition=partition)
         producer.flush()
         producer.close()
 

@@ -10,15 +10,15 @@ from kafka import KafkaAdminClient, KafkaProducer, TopicPartition
 from streams import Position, Reason, Record, SourceError
 from streams.kafka import KafkaConfig, KafkaPartition
 from streams.kafka import client as module
-from tests.real.broker import PASSWORD, USER, Broker, free_ports, running_broker
+from tests.real.broker import PASSWORD, USER, Broker, free_ports
 
 pytestmark = pytest.mark.slow
 
 VALUES = [b"%d" % n for n in range(20)]
 
 
-def partition_of(broker: Broker, topic: str, resume: Position | None = None, **how: bool) -> KafkaPartition:
-    return KafkaPartition(KafkaConfig((broker.address,), topic), resume, **how)
+def partition_of(broker: Broker, topic: str, resume: Position | None = None) -> KafkaPartition:
+    return KafkaPartition(KafkaConfig((broker.address,), topic), 0, resume)
 
 
 def drained(source: KafkaPartition) -> list[Record]:
@@ -27,16 +27,6 @@ def drained(source: KafkaPartition) -> list[Record]:
         records += source.next_batch(7)
     source.close()
     return records
-
-
-def awaited(source: KafkaPartition, count: int) -> list[bytes]:
-    """The values of the next ``count`` records; half a minute is enough for all that these tests do to a broker."""
-    values: list[bytes] = []
-    for _ in range(60):
-        values += [record.raw for record in source.next_batch(100)]
-        if len(values) >= count:
-            break
-    return values
 
 
 @pytest.fixture
@@ -51,19 +41,7 @@ def test_positions_are_offsets_of_a_named_partition(kafka_broker: Broker) -> Non
     assert [str(record.position) for record in records] == [f"named-0@{n}" for n in range(20)]
 
 
-def test_what_follows_waits_for_more_and_never_ends(kafka_broker: Broker) -> None:
-    kafka_broker.publish("followed", VALUES[:5])
-    source = partition_of(kafka_broker, "followed", follow=True)
-    assert awaited(source, 5) == VALUES[:5]
-    assert source.next_batch(5) == []
-    assert not source.finished
-    kafka_broker.publish("followed", VALUES[5:])
-    assert awaited(source, 15) == VALUES[5:]
-    assert source.progress == (20, 0)
-    source.close()
-
-
-def test_what_does_not_follow_ends_where_the_partition_ended_when_it_was_opened(kafka_broker: Broker) -> None:
+def test_it_ends_where_the_partition_ended_when_it_was_opened(kafka_broker: Broker) -> None:
     kafka_broker.publish("bounded", VALUES[:5])
     source = partition_of(kafka_broker, "bounded")
     kafka_broker.publish("bounded", VALUES[5:])
@@ -96,22 +74,9 @@ def test_an_aborted_transaction_is_not_read_and_its_marks_do_not_stop_the_end(ka
     assert source.finished
 
 
-def test_a_broker_that_is_killed_and_comes_back_loses_nothing(tmp_path: Path) -> None:
-    with running_broker(tmp_path) as broker:
-        broker.publish("restarted", VALUES[:10])
-        source = partition_of(broker, "restarted", follow=True)
-        assert awaited(source, 10) == VALUES[:10]
-        broker.kill()
-        assert source.next_batch(10) == []
-        broker.start()
-        broker.publish("restarted", VALUES[10:])
-        assert awaited(source, 10) == VALUES[10:]
-        source.close()
-
-
 def by_right(broker: Broker, folder: Path, **changed: Any) -> KafkaConfig:
     (folder / "password").write_text(f"{PASSWORD}\n")
-    config = KafkaConfig((broker.secure_address,), "secret", 0, True, str(broker.certificate), USER)
+    config = KafkaConfig((broker.secure_address,), "secret", True, str(broker.certificate), USER)
     config = msgspec.structs.replace(config, password_file=str(folder / "password"))
     return msgspec.structs.replace(config, **changed)
 
@@ -119,7 +84,7 @@ def by_right(broker: Broker, folder: Path, **changed: Any) -> KafkaConfig:
 @pytest.mark.parametrize("mechanism", ["SCRAM-SHA-512", "SCRAM-SHA-256"])
 def test_it_reads_over_tls_after_logging_in(kafka_broker: Broker, tmp_path: Path, mechanism: str) -> None:
     kafka_broker.publish("secret", VALUES[: 20 if mechanism == "SCRAM-SHA-512" else 0])
-    records = drained(KafkaPartition(by_right(kafka_broker, tmp_path, mechanism=mechanism)))
+    records = drained(KafkaPartition(by_right(kafka_broker, tmp_path, mechanism=mechanism), 0))
     assert {record.raw for record in records} >= set(VALUES)
 
 
@@ -129,28 +94,28 @@ def test_a_wrong_password_and_a_wrong_certificate_are_said_and_the_password_is_n
     monkeypatch.setattr(module, "ANSWER_MS", 3_000)  # the client tries until then, however clear the refusal
     (tmp_path / "wrong").write_text("canary-7a81\n")
     with pytest.raises(SourceError, match=r"invalid credentials|a wrong password") as refused:
-        KafkaPartition(by_right(kafka_broker, tmp_path, password_file=str(tmp_path / "wrong")))
+        KafkaPartition(by_right(kafka_broker, tmp_path, password_file=str(tmp_path / "wrong")), 0)
     assert "canary" not in str(refused.value)
     with pytest.raises(SourceError, match="certificate verify failed"):
-        KafkaPartition(by_right(kafka_broker, tmp_path, ca_file=None))
+        KafkaPartition(by_right(kafka_broker, tmp_path, ca_file=None), 0)
     with pytest.raises(SourceError, match=r"no Kafka server answers"):
-        KafkaPartition(by_right(kafka_broker, tmp_path, tls=False, username=None))
+        KafkaPartition(by_right(kafka_broker, tmp_path, tls=False, username=None), 0)
 
 
 def test_a_password_without_tls_or_without_its_file_is_refused_before_anything_is_sent(
     kafka_broker: Broker, tmp_path: Path
 ) -> None:
     with pytest.raises(SourceError, match=r"never sent in the clear"):
-        KafkaPartition(by_right(kafka_broker, tmp_path, tls=False))
+        KafkaPartition(by_right(kafka_broker, tmp_path, tls=False), 0)
     with pytest.raises(SourceError, match=r"source\.kafka\.password_file"):
-        KafkaPartition(by_right(kafka_broker, tmp_path, password_file=None))
+        KafkaPartition(by_right(kafka_broker, tmp_path, password_file=None), 0)
     with pytest.raises(SourceError, match=r"nowhere: the password cannot be read"):
-        KafkaPartition(by_right(kafka_broker, tmp_path, password_file="nowhere"))
+        KafkaPartition(by_right(kafka_broker, tmp_path, password_file="nowhere"), 0)
 
 
 def test_a_server_that_does_not_answer_is_named(impatient: None) -> None:
     with pytest.raises(SourceError, match=r"no Kafka server answers at 127\.0\.0\.1:\d+ .*check source\.kafka"):
-        KafkaPartition(KafkaConfig((f"127.0.0.1:{free_ports(1)[0]}",), "any"))
+        KafkaPartition(KafkaConfig((f"127.0.0.1:{free_ports(1)[0]}",), "any"), 0)
 
 
 def test_a_missing_topic_and_a_missing_partition_are_named(kafka_broker: Broker) -> None:
@@ -158,7 +123,7 @@ def test_a_missing_topic_and_a_missing_partition_are_named(kafka_broker: Broker)
         partition_of(kafka_broker, "nowhere")
     kafka_broker.publish("small", VALUES, partitions=2)
     with pytest.raises(SourceError, match=r"^small-7: no such partition, the topic has 0 to 1"):
-        KafkaPartition(KafkaConfig((kafka_broker.address,), "small", 7))
+        KafkaPartition(KafkaConfig((kafka_broker.address,), "small"), 7)
 
 
 def test_an_offset_that_the_partition_does_not_have_is_refused_and_not_skipped(kafka_broker: Broker) -> None:
@@ -168,12 +133,12 @@ def test_an_offset_that_the_partition_does_not_have_is_refused_and_not_skipped(k
     with pytest.raises(SourceError, match=r"cannot resume at other-0@3 in short-0"):
         partition_of(kafka_broker, "short", Position("other-0", 3))
     admin = KafkaAdminClient(bootstrap_servers=kafka_broker.address)
-    reading = partition_of(kafka_broker, "short", follow=True)
+    reading = partition_of(kafka_broker, "short")
     admin.delete_records({TopicPartition("short", 0): 12})
     admin.close()
     with pytest.raises(SourceError, match=r"offset 5, the partition holds 12 to 20: records were deleted"):
         partition_of(kafka_broker, "short", Position("short-0", 5))
     with pytest.raises(SourceError, match=r"the partition holds 12 to 20: records were deleted before they were read"):
-        awaited(reading, 20)
+        reading.next_batch(20)
     reading.close()
     assert [record.raw for record in drained(partition_of(kafka_broker, "short"))] == VALUES[12:]

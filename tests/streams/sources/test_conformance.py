@@ -83,7 +83,7 @@ def _open_kafka(folder: Path, resume: Position | None) -> Source:
     if not (folder / topic).exists():
         BROKERS[0].publish(topic, LINES)
         (folder / topic).touch()
-    CONSUMERS.append(KafkaPartition(KafkaConfig((BROKERS[0].address,), topic), resume))
+    CONSUMERS.append(KafkaPartition(KafkaConfig((BROKERS[0].address,), topic), 0, resume))
     return CONSUMERS[-1]
 
 

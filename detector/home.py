@@ -1,0 +1,67 @@
+"""Where a process keeps the state of its shards: one store for all of them, snapshots and dead letters for each."""
+
+from pathlib import Path
+from typing import Final
+
+from alerts.store import Store
+from detector.checkpoint import Checkpoints, Saved, read_latest
+from detector.config import StateConfig
+from detector.errors import CheckpointError, ConfigError
+from detector.shard import SHARD
+from detector.snapshots import FolderSnapshots, Snapshots
+
+STORE: Final = "alerts.db"
+DEAD_LETTERS: Final = "deadletters.jsonl"
+
+
+class Home:
+    """The state that the configuration names, opened.
+
+    Args:
+        config: its folder, its database, or both.
+        read_only: look, and never disturb the owner.
+
+    Raises:
+        CheckpointError: read only, and there is no state.
+        StoreError: the database cannot be used.
+    """
+
+    def __init__(self, config: StateConfig, *, read_only: bool = False) -> None:
+        if config.folder is None:
+            raise ConfigError("state.folder is not set; state is kept there, so name a folder")
+        self._folder = config.folder
+        path = config.folder / STORE
+        if read_only and not path.is_file():
+            raise CheckpointError(
+                f"{config.folder}: no state here; name the folder given to replay --state, or state.folder of run"
+            )
+        self.store = Store(f"sqlite:///{path}", read_only=read_only)
+
+    def checkpoints(self, shard: str) -> Checkpoints:
+        """Become the owner of a shard."""
+        return Checkpoints(self.store, self._snapshots(shard), shard)
+
+    def saved(self, shard: str) -> Saved:
+        """The newest state of a shard, whoever owns it.
+
+        Raises:
+            CheckpointError: there is none, or it is damaged.
+        """
+        saved = read_latest(self._snapshots(shard), self.store.checkpoint(shard))
+        if saved is None:
+            raise CheckpointError(f"{self._folder}: nothing was committed yet; let a replay or run get further")
+        return saved
+
+    def dead_letters(self, shard: str) -> Path:
+        """The file of a shard's rejected records."""
+        return self._place(shard) / DEAD_LETTERS
+
+    def close(self) -> None:
+        """Let go of the store."""
+        self.store.close()
+
+    def _snapshots(self, shard: str) -> Snapshots:
+        return FolderSnapshots(self._place(shard))
+
+    def _place(self, shard: str) -> Path:
+        return self._folder if shard == SHARD else self._folder / shard

@@ -1,0 +1,201 @@
+"""Hop 8, record: one shard and what is kept of it, with a checkpoint whenever there is something to tell."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from alerts.alert import Alert
+from detector.checkpoint import Checkpoints, Saved
+from detector.closing import Closed
+from detector.config import Config
+from detector.context import Context, read_context
+from detector.home import Home
+from detector.shard import SHARD, Shard
+from detector.snapshot import State
+from detector.state import packed_values, unpacked_values
+from streams import DeadLetters, DeadLetterSource, Record, Rejected, Tokens
+
+
+def no_clock() -> float:
+    """Time stands still: nothing is timed."""
+    return 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What all shards of a process have in common.
+
+    Attributes:
+        config: the configuration.
+        tokens: makes the pseudonyms.
+        context: roster, planted customers and calendar.
+        home: where state is kept; ``None`` keeps it in memory.
+        clock: seconds that never go back, to time checkpoints with.
+    """
+
+    config: Config
+    tokens: Tokens
+    context: Context
+    home: Home | None = None
+    clock: Callable[[], float] = no_clock
+
+
+class Keeper:
+    """A shard with its checkpoints, its dead letters and its alerts.
+
+    With a home, alerts are given out only after the checkpoint that holds them was committed. Without one everything
+    stays in memory, and dead letters go to the file ``dead_letters``, made when the first record is rejected.
+
+    Args:
+        setting: what shards have in common.
+        name: the shard's.
+        dead_letters: where rejected records go without a home.
+
+    Raises:
+        StreamError, DetectorError, AlertsError: something cannot be opened or resumed; the message says what to do.
+    """
+
+    def __init__(self, setting: Setting, name: str, dead_letters: Path = Path()) -> None:
+        self.shard = Shard(name, setting.config, setting.context, setting.tokens, self._reject)
+        self.closed: list[Closed] = []
+        """The days that the last call closed."""
+        self.checkpoint_seconds: list[float] = []
+        """How long each checkpoint of the last call took."""
+        self.pending = 0
+        """Records since the last checkpoint; 0 without a home."""
+        self.dead_letters = dead_letters
+        self.resumed: Saved | None = None
+        self.position = ""
+        """Where the next record is read, as ``str(Position)``; "" is the beginning."""
+        self._setting = setting
+        self._counted = Counter[str]()  # totals that have been asked for
+        self._changed: dict[str, Alert] = {}  # waits for the commit
+        self._alerts: dict[str, Alert] = {}
+        self._letters: DeadLetters | None = None
+        self._replayed = 0  # bytes of dead letters that were read again
+        self._checkpoints: Checkpoints | None = None
+        if setting.home is not None:
+            self._resume(setting.home, name)
+            self._counted = Counter(self.shard.counts)
+
+    def take(self, records: Sequence[Record], position: str) -> None:
+        """Take in records that end before ``position``; what they change waits for the commit."""
+        self.checkpoint_seconds.clear()
+        self._change(self.shard.process(records) if records else [])
+        self.position = position
+        if self._checkpoints is not None:
+            self.pending += len(records)
+
+    @property
+    def due(self) -> bool:
+        """Whether it is time to commit: there is something to tell, or much to read again after a crash."""
+        return bool(self._changed) or self.pending >= self._setting.config.state.checkpoint_events
+
+    def commit(self) -> list[Alert]:
+        """Commit the state before the position; gives the alerts that opened or changed, now safe to be told.
+
+        After a failure the same may be tried again.
+        """
+        changed = list(self._changed.values())
+        if self._checkpoints is None:
+            self._alerts.update(self._changed)
+        else:
+            began = self._setting.clock()
+            self._checkpoints.commit(self.position, self._state(), dict(self.shard.counts), changed)
+            self.checkpoint_seconds.append(self._setting.clock() - began)
+        self.pending = 0
+        self._changed.clear()
+        return changed
+
+    def conclude(self, arrived: float | None) -> list[Alert]:
+        """The log has ended: commit, then judge to its end; the alerts that opened or changed by that.
+
+        What follows from the end is not part of the committed state, so that a log to which more is added later goes
+        on as if it had never ended.
+        """
+        if self.pending or self.resumed is None:
+            self.commit()
+        changed = self.shard.conclude(arrived)
+        self.closed = self.shard.closed()
+        if self._checkpoints is not None:
+            self._checkpoints.add(changed)
+        else:
+            self._alerts.update({alert.alert_id: alert for alert in changed})
+        return changed
+
+    def replay_letters(self, source: DeadLetterSource, until: int) -> tuple[int, list[Alert]]:
+        """Take in dead letters again, those before byte ``until`` of their file; how many, and the alerts changed.
+
+        Events among them are late: they are scored against what is normal now, and not learned. What is rejected
+        again becomes a dead letter again, at the end of the file.
+        """
+        taken = 0
+        while not source.finished and source.position.offset < until:
+            records = source.next_batch(1)
+            self._change(self.shard.process(records))
+            taken += len(records)
+        self._replayed = source.position.offset
+        return taken, self.commit()
+
+    def news(self) -> Counter[str]:
+        """What the shard's totals have grown by since the last call, or since it came here."""
+        counts = Counter(self.shard.counts)
+        news = counts - self._counted
+        self._counted = counts
+        return news
+
+    @property
+    def letters_read(self) -> int:
+        """Bytes of the dead letters that were replayed before."""
+        return self._replayed
+
+    def alerts(self) -> list[Alert]:
+        """Every alert so far in its latest state, by ``opened_at``, then id; with a home, those of all its shards."""
+        if self._setting.home is not None:
+            return self._setting.home.store.alerts()
+        return sorted(self._alerts.values(), key=lambda alert: (alert.opened_at, alert.alert_id))
+
+    def close(self) -> None:
+        """Let go of the dead letters."""
+        if self._letters is not None:
+            self._letters.close()
+
+    def _change(self, changed: Sequence[Alert]) -> None:
+        self._changed |= {alert.alert_id: alert for alert in changed}
+        self.closed = self.shard.closed()
+
+    def _reject(self, rejected: Rejected) -> None:
+        if self._letters is None:
+            self._letters = DeadLetters(self.dead_letters)
+            if self._checkpoints is None:
+                self._letters.truncate(0)
+        self._letters.write(rejected)
+
+    def _state(self) -> State:
+        size = self._letters.size if self._letters is not None else 0
+        return {**self.shard.snapshot(), "feed": packed_values({"letters": size, "replayed": self._replayed})}
+
+    def _resume(self, home: Home, name: str) -> None:
+        self._checkpoints = home.checkpoints(name)
+        self.dead_letters = home.dead_letters(name)
+        self.resumed = self._checkpoints.latest()
+        own = {"letters": 0, "replayed": 0}
+        if self.resumed is not None:
+            self.shard.restore(self.resumed.state)
+            self.position = self.resumed.position
+            own = unpacked_values(self.resumed.state["feed"])
+        self._replayed = own["replayed"]
+        if own["letters"] or self.dead_letters.exists():
+            self._letters = DeadLetters(self.dead_letters)
+            self._letters.truncate(own["letters"])
+
+
+@contextmanager
+def resumed_keeper(config: Config, tokens: Tokens, dead_letters: Path) -> Iterator[Keeper]:
+    """The keeper of the only shard of files, from its last checkpoint if state is kept."""
+    with ExitStack() as stack:
+        home = stack.enter_context(closing(Home(config.state))) if config.state.kept else None
+        setting = Setting(config, tokens, read_context(config, tokens), home)
+        yield stack.enter_context(closing(Keeper(setting, SHARD, dead_letters)))

@@ -1,0 +1,164 @@
+"""A member of a consumer group: the shards of the partitions that Kafka places here, and hands on."""
+
+from collections.abc import Callable
+from typing import Final
+
+from alerts.alert import Alert
+from alerts.errors import StaleOwnerError, UnavailableError
+from detector.errors import CheckpointError
+from detector.feed import BATCH_RECORDS
+from detector.keeper import Keeper, Setting
+from detector.shard import partition_count, partition_shard
+from streams import Position
+from streams.kafka import KafkaConfig, KafkaGroup
+
+PAUSES_S: Final = (0.1, 0.2, 0.5, 1.0, 2.0, 4.0, 8.0)
+"""Between attempts to open a shard while the store is away; together well below a session's time."""
+
+
+class Worker:
+    """Reads the partitions of a topic that are its own at the moment, each through its own shard.
+
+    A partition that is assigned goes on from its last checkpoint; one that is revoked is committed and let go, whole;
+    one that is lost is forgotten, and whoever has it now reads on from its last checkpoint. A commit of a shard that
+    has a newer owner is refused by the store, counted, and the shard forgotten.
+
+    Args:
+        setting: what the shards have in common; it has a home.
+        kafka: the topic and the group.
+        sleep: waits for so many seconds.
+
+    Raises:
+        StreamError, DetectorError, AlertsError: in words for the person who started it.
+    """
+
+    def __init__(self, setting: Setting, kafka: KafkaConfig, sleep: Callable[[float], None]) -> None:
+        self._setting, self._topic, self._sleep = setting, kafka.topic, sleep
+        self._keepers: dict[int, Keeper] = {}
+        self._late: list[Alert] = []  # committed and not yet told
+        self._count = 0  # of the topic's partitions, 0 while unknown
+        self.refused = 0
+        """Commits that the store refused because the shard has a newer owner."""
+        self.waiting = ""
+        """Why nothing can be committed at the moment, in words; "" when all is well."""
+        self.moves = 0
+        """Partitions assigned, revoked and lost so far."""
+        self._group = KafkaGroup(kafka, self)
+
+    @property
+    def keepers(self) -> list[Keeper]:
+        """The shards that are here, by partition."""
+        return [keeper for _, keeper in sorted(self._keepers.items())]
+
+    @property
+    def finished(self) -> bool:
+        """Whether the topic has ended, which it never does."""
+        return False
+
+    def advance(self, limit: int = BATCH_RECORDS) -> tuple[int, list[Alert]]:
+        """Take in at most ``limit`` records; how many there were, and the alerts that opened or changed."""
+        self._commit_due()  # what could not be committed before
+        read = 0
+        if not self.waiting:
+            for partition, records in self._group.next_batches(limit).items():
+                keeper = self._keepers.get(partition)
+                if keeper is not None:
+                    end = Position(records[-1].position.source, records[-1].position.offset + 1)
+                    keeper.take(records, str(end))
+                    read += len(records)
+            self._require_same_count(self._group.partitions)
+            self._commit_due()
+        return read, self._told()
+
+    def settle(self) -> list[Alert]:
+        """Commit what has been read, to end here; the alerts that this made safe to tell."""
+        for partition, keeper in sorted(self._keepers.items()):
+            if keeper.pending or keeper.due:
+                self._commit(partition, keeper)
+        return self._told()
+
+    def lag(self) -> dict[int, int]:
+        """Records that wait in each partition that is here, as far as Kafka has said."""
+        offsets = {partition: _offset(keeper.position) for partition, keeper in self._keepers.items()}
+        lags = {number: self._group.lag(number, offset) for number, offset in offsets.items() if offset is not None}
+        return {number: lag for number, lag in lags.items() if lag is not None}
+
+    def report(self) -> None:
+        """Tell Kafka how far each partition has been read, for those who watch lags there."""
+        offsets = {partition: _offset(keeper.position) for partition, keeper in self._keepers.items()}
+        self._group.commit({partition: offset for partition, offset in offsets.items() if offset is not None})
+
+    def close(self) -> None:
+        """Leave the group and let go of files."""
+        self._group.close()
+        for keeper in self._keepers.values():
+            keeper.close()
+
+    def assigned(self, partition: int, count: int) -> int | None:
+        """Own a partition from now on, and go on from its last checkpoint."""
+        self.moves += 1
+        self._require_same_count(count)
+        keeper = self._opened(partition_shard(self._topic, partition, count))
+        self._keepers[partition] = keeper
+        return _offset(keeper.position)
+
+    def revoked(self, partition: int) -> None:
+        """Commit a partition and let it go."""
+        self.moves += 1
+        keeper = self._keepers.get(partition)
+        if keeper is not None and (keeper.pending or keeper.due):
+            self._commit(partition, keeper)
+        self._forget(partition)
+
+    def lost(self, partition: int) -> None:
+        """Forget a partition that may be another's by now."""
+        self.moves += 1
+        self._forget(partition)
+
+    def _told(self) -> list[Alert]:
+        told, self._late = self._late, []
+        return told
+
+    def _opened(self, shard: str) -> Keeper:
+        for pause in PAUSES_S:
+            try:
+                return Keeper(self._setting, shard)
+            except UnavailableError:
+                self._sleep(pause)
+        return Keeper(self._setting, shard)
+
+    def _commit_due(self) -> None:
+        self.waiting = ""
+        for partition, keeper in sorted(self._keepers.items()):
+            if keeper.due:
+                self._commit(partition, keeper)
+
+    def _commit(self, partition: int, keeper: Keeper) -> None:
+        try:
+            self._late += keeper.commit()
+        except StaleOwnerError:
+            self.refused += 1
+            self._forget(partition)
+        except UnavailableError as error:
+            self.waiting = str(error)
+
+    def _forget(self, partition: int) -> None:
+        keeper = self._keepers.pop(partition, None)
+        if keeper is not None:
+            keeper.close()
+
+    def _require_same_count(self, count: int) -> None:
+        if self._count == 0 and count:
+            assert self._setting.home is not None
+            former = {partition_count(self._topic, shard) for shard in self._setting.home.store.shards()} - {None}
+            self._count = next((number for number in former if number is not None and number != count), count)
+        if count not in (0, self._count):
+            raise CheckpointError(
+                f"{self._topic} has {count} partitions, but the state was made with {self._count}: keys lead elsewhere "
+                "now, so that a person's past would lie in another partition than the person. Make a new topic with as "
+                "many partitions as you need, fill it by innerwatch rekey, and begin there with new state"
+            )
+
+
+def _offset(position: str) -> int | None:
+    return int(position.rpartition("@")[2]) if position else None
