@@ -9,17 +9,18 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import blake2b
 from pathlib import Path
+from threading import Event, Thread
 from types import FrameType
-from typing import TYPE_CHECKING, Any, BinaryIO, Final, Protocol
+from typing import TYPE_CHECKING, BinaryIO, Final
 
 from alerts.alert import Alert
-from alerts.lines import send_alerts
 from detector.config import Config
 from detector.context import read_context
+from detector.endpoint import served
 from detector.feed import Feed
 from detector.home import Home
 from detector.keeper import Keeper, Setting
-from detector.metrics import Metrics
+from detector.live import Live, Log
 from detector.shard import SHARD, Known, Shard, partition_shard
 from streams import Tokens, load_or_create_key
 
@@ -29,16 +30,8 @@ if TYPE_CHECKING:
 IDLE_S: Final = 0.2
 """Between two looks at a file that did not grow: with a batch's own time, well below a second to an alert."""
 INTERRUPTED: Final = 130
-
-
-class Log(Protocol):
-    """Takes what happened, one event with its facts at a time; a structlog logger is one."""
-
-    def info(self, event: str, **facts: Any) -> Any:
-        """Note an ordinary event."""
-
-    def warning(self, event: str, **facts: Any) -> Any:
-        """Note one that a person should look at."""
+HUNG: Final = 75
+"""Exit code of a process that the watchdog ended: EX_TEMPFAIL, so that a supervisor starts it again."""
 
 
 @dataclass(slots=True)
@@ -167,14 +160,17 @@ def run(config: Config, tokens: Tokens, out: BinaryIO, log: Log) -> int:
         home = stack.enter_context(closing(Home(config.state)))
         setting = Setting(config, tokens, read_context(config, tokens), home, time.monotonic)
         hand = stack.enter_context(closing(_hand(setting)))
-        metrics = Metrics()
-        stack.enter_context(metrics.served(config.metrics))
-        teller = _Teller(out, log, metrics)
+        live = Live(hand, config.run, out, log, time.monotonic)
+        stack.enter_context(served(config.metrics, live.metrics.registry, live.alive, live.ready))
         log.info("started", source=config.source.kafka.topic if config.source.kafka.servers else "files")
-        teller.meet(hand)
-        _loop(hand, stop, teller)
-        if not stop.signal and isinstance(hand, Feed):
-            teller.tell(hand, hand.keeper.conclude(_arrived(config)), 0.0)
+        with _watched(live, log):
+            while not stop.signal and not hand.finished:
+                if not live.round() and not hand.finished:
+                    time.sleep(IDLE_S)
+            if stop.signal:
+                live.settle()
+            else:
+                live.conclude(_arrived(config))
         log.info(
             "stopped",
             signal=stop.signal,
@@ -184,6 +180,26 @@ def run(config: Config, tokens: Tokens, out: BinaryIO, log: Log) -> int:
         return INTERRUPTED if stop.signal == signal.SIGINT else 0
 
 
+@contextmanager
+def _watched(live: Live, log: Log) -> Iterator[None]:
+    """End the process when a step hangs, such as a call to a client that never returns; nothing committed is lost."""
+    over = Event()
+
+    def watch() -> None:
+        while not over.wait(1.0):
+            if wrong := live.alive():
+                log.warning("hanging, so this process ends", why=wrong)
+                os._exit(HUNG)
+
+    thread = Thread(target=watch, name="watchdog", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
 def _hand(setting: Setting) -> "Feed | Worker":
     kafka = setting.config.source.kafka
     if not kafka.servers:
@@ -191,44 +207,6 @@ def _hand(setting: Setting) -> "Feed | Worker":
     from detector.worker import Worker  # noqa: PLC0415 - see KafkaSourceConfig.client
 
     return Worker(setting, kafka.client(), time.sleep)
-
-
-class _Teller:
-    def __init__(self, out: BinaryIO, log: Log, metrics: Metrics) -> None:
-        self._out, self._log, self._metrics = out, log, metrics
-        self._here: list[Keeper] = []
-
-    def meet(self, hand: "Feed | Worker") -> None:
-        """Say which shards have come and gone."""
-        for keeper in hand.keepers:
-            if keeper not in self._here:
-                self._log.info("shard is here", shard=keeper.shard.name, resumed_at=keeper.position)
-                if keeper.resumed is not None and keeper.resumed.fallback:
-                    self._log.warning("the newest state was damaged; going on from the one before")
-        for keeper in self._here:
-            if keeper not in hand.keepers:
-                self._log.info("shard is gone", shard=keeper.shard.name)
-        self._here = hand.keepers
-
-    def tell(self, hand: "Feed | Worker", changed: list[Alert], seconds: float) -> None:
-        """Update the metrics, then tell alerts, so that whoever reads an alert finds it counted."""
-        self._metrics.update(hand.keepers, seconds)
-        send_alerts(self._out, changed)
-        for alert in changed:
-            self._log.info("alert", alert_id=alert.alert_id, severity=alert.severity.value, actor=alert.actor)
-
-
-def _loop(hand: "Feed | Worker", stop: Stop, teller: _Teller) -> None:
-    while not stop.signal and not hand.finished:
-        began = time.monotonic()
-        count, changed = hand.advance()
-        teller.meet(hand)
-        if count or changed:
-            teller.tell(hand, changed, time.monotonic() - began)
-        elif not hand.finished:
-            time.sleep(IDLE_S)
-    if stop.signal:
-        teller.tell(hand, hand.settle(), 0.0)
 
 
 @contextmanager

@@ -5,11 +5,12 @@ Exit codes: 0 fine, 1 an error with a name, 2 wrong usage, 3 unexpected, 130 int
 
 # ruff: noqa: PLC0415 - a command imports what it needs when it runs, so that --help answers at once
 
+import logging
 import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -106,7 +107,20 @@ def run(
             structlog.processors.JSONRenderer(),
         ],
     )
+    logging.getLogger("kafka").addHandler(_Client(log))
     raise typer.Exit(run_live(settings, tokens_of(settings), sys.stdout.buffer, log))
+
+
+class _Client(logging.Handler):
+    """Passes on what the Kafka client complains of, in the form of our own log."""
+
+    def __init__(self, log: Any) -> None:
+        super().__init__(logging.WARNING)
+        self._log = log
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Pass on one complaint."""
+        self._log.warning("kafka", says=record.getMessage())
 
 
 @app.command()

@@ -129,6 +129,7 @@ class StateConfig(_Section):
 
     folder: Path | None = None
     checkpoint_events: Annotated[int, Field(ge=1)] = 50_000
+    checkpoint_s: Annotated[float, Field(gt=0)] = 60.0
 
     @property
     def kept(self) -> bool:
@@ -143,7 +144,7 @@ class PrivacyConfig(_Section):
 
 
 class MetricsConfig(_Section):
-    """The Prometheus endpoint of ``innerwatch run``."""
+    """The endpoint of ``innerwatch run`` for Prometheus and for probes."""
 
     enabled: bool = True
     host: str = "127.0.0.1"
@@ -160,6 +161,13 @@ class MetricsConfig(_Section):
         return value
 
 
+class RunConfig(_Section):
+    """How ``innerwatch run`` watches over itself."""
+
+    watchdog_s: Annotated[float, Field(ge=10)] = 120.0
+    silence_s: Annotated[float, Field(gt=0)] = 3_600.0
+
+
 class Config(_Section):
     """The whole configuration, frozen. Relative paths are relative to the file they stand in."""
 
@@ -174,6 +182,7 @@ class Config(_Section):
     state: StateConfig = StateConfig()
     privacy: PrivacyConfig = PrivacyConfig()
     metrics: MetricsConfig = MetricsConfig()
+    run: RunConfig = RunConfig()
 
 
 def load_config(path: Path | None) -> Config:

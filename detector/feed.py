@@ -43,6 +43,11 @@ class Feed:
         """Whether the log has ended."""
         return self.source.finished
 
+    @property
+    def unready(self) -> str:
+        """Why it is not reading at the moment; a log of files never waits for anybody."""
+        return ""
+
     def advance(self, limit: int = BATCH_RECORDS) -> tuple[int, list[Alert]]:
         """Take in at most ``limit`` records; how many there were, and the alerts that opened or changed."""
         records = self.source.next_batch(min(limit, self._config.state.checkpoint_events))

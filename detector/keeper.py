@@ -67,9 +67,12 @@ class Keeper:
         """Records since the last checkpoint; 0 without a home."""
         self.dead_letters = dead_letters
         self.resumed: Saved | None = None
+        self.fresh = 0
+        """Records of the last call."""
         self.position = ""
         """Where the next record is read, as ``str(Position)``; "" is the beginning."""
         self._setting = setting
+        self._waits_since = 0.0  # when the first pending record was taken in
         self._counted = Counter[str]()  # totals that have been asked for
         self._changed: dict[str, Alert] = {}  # waits for the commit
         self._alerts: dict[str, Alert] = {}
@@ -78,20 +81,25 @@ class Keeper:
         self._checkpoints: Checkpoints | None = None
         if setting.home is not None:
             self._resume(setting.home, name)
-            self._counted = Counter(self.shard.counts)
+            self._waits_since = 0.0  # when the first pending record was taken in
+        self._counted = Counter(self.shard.counts)
 
     def take(self, records: Sequence[Record], position: str) -> None:
         """Take in records that end before ``position``; what they change waits for the commit."""
         self.checkpoint_seconds.clear()
         self._change(self.shard.process(records) if records else [])
-        self.position = position
-        if self._checkpoints is not None:
+        self.position, self.fresh = position, len(records)
+        if self._checkpoints is not None and records:
+            self._waits_since = self._waits_since if self.pending else self._setting.clock()
             self.pending += len(records)
 
     @property
     def due(self) -> bool:
-        """Whether it is time to commit: there is something to tell, or much to read again after a crash."""
-        return bool(self._changed) or self.pending >= self._setting.config.state.checkpoint_events
+        """Whether it is time to commit: there is something to tell, or much or old work to lose by a crash."""
+        state = self._setting.config.state
+        if self._changed or self.pending >= state.checkpoint_events:
+            return True
+        return self.pending > 0 and self._setting.clock() - self._waits_since >= state.checkpoint_s
 
     def commit(self) -> list[Alert]:
         """Commit the state before the position; gives the alerts that opened or changed, now safe to be told.

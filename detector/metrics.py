@@ -1,18 +1,20 @@
-"""What is measured of a running shard, and the endpoint that tells it."""
+"""What is measured of running shards."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from typing import Final, Literal, NamedTuple
+from collections import Counter as EventCounts
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from alerts.alert import Severity
-from detector.config import MetricsConfig
 from detector.detections import DETECTIONS
-from detector.errors import MetricsError
 from detector.keeper import Keeper
 from detector.readiness import readiness
 from streams import Reason
+
+if TYPE_CHECKING:
+    from detector.worker import Worker
 
 SECONDS: Final = (0.005, 0.02, 0.1, 0.5, 2.0, 10.0, 60.0)
 
@@ -44,8 +46,14 @@ CATALOGUE: Final = (
     Metric("innerwatch_budget_used", "gauge", "Alerts told from that budget."),
     Metric("innerwatch_ready", "gauge", "1 if the detection can judge, else 0.", ("detection",)),
     Metric("innerwatch_employee_days", "counter", "Days of active employees judged."),
+    Metric("innerwatch_shards", "gauge", "Shards that are here."),
+    Metric("innerwatch_shard_events", "counter", "Shards that came or went, and commits refused to us.", ("event",)),
+    Metric("innerwatch_lag_records", "gauge", "Records in the partition that were not read yet.", ("shard",)),
+    Metric("innerwatch_silent_seconds", "gauge", "Time since the last record.", ("shard",)),
+    Metric("innerwatch_poll_seconds", "histogram", "Time to wait for records from Kafka."),
 )
 """Every metric there is. Labels have few values, known beforehand; no label and no name is about a person."""
+WORKER_EVENTS: Final = ("assigned", "revoked", "lost", "refused")
 
 _TOTALS: Final = {
     "innerwatch_events": "events",
@@ -84,10 +92,13 @@ class Metrics:
             "innerwatch_rejected": [reason.value for reason in Reason],
             "innerwatch_findings": list(DETECTIONS),
             "innerwatch_alerts": [severity.value for severity in Severity],
+            "innerwatch_shard_events": WORKER_EVENTS,
         }
         for name, labels in self._labels.items():
             for label in labels:
                 self._counters[name].labels(label)
+        self._events = EventCounts[str]()
+        self._shards = set[str]()
 
     def update(self, keepers: Sequence[Keeper], batch_s: float) -> None:
         """Take over where the shards stand after a batch that took ``batch_s`` seconds."""
@@ -109,29 +120,26 @@ class Metrics:
             self._gauges["innerwatch_ready"].labels(detection).set(all(detection in one for one in ready))
         self._histograms["innerwatch_batch_seconds"].observe(batch_s)
 
-    @contextmanager
-    def served(self, config: MetricsConfig) -> Iterator[int]:
-        """Serve the metrics over HTTP on a loopback address; gives the port, 0 where it is turned off.
+    def update_worker(self, worker: "Worker") -> None:
+        """Take over how a member of a consumer group fares."""
+        for event in WORKER_EVENTS:
+            self._counters["innerwatch_shard_events"].labels(event).inc(worker.events[event] - self._events[event])
+        self._events = worker.events.copy()
+        self._histograms["innerwatch_poll_seconds"].observe(worker.poll_seconds)
+        for shard, lag in worker.lag().items():
+            self._gauges["innerwatch_lag_records"].labels(shard).set(lag)
 
-        Raises:
-            MetricsError: the address is taken.
-        """
-        if not config.enabled:
-            yield 0
-            return
-        try:
-            server, thread = start_http_server(config.port, config.host, self.registry)
-        except OSError as error:
-            raise MetricsError(
-                f"metrics.port {config.port} on {config.host} cannot be opened ({error.strerror}); give another one, 0 "
-                "for any, or set metrics.enabled to false"
-            ) from error
-        try:
-            yield server.server_port
-        finally:
-            server.shutdown()
-            server.server_close()
-            thread.join()
+    def update_presence(self, seconds: Mapping[str, float]) -> None:
+        """Take over for how long each shard that is here has had no record."""
+        for shard, silent_s in seconds.items():
+            self._gauges["innerwatch_silent_seconds"].labels(shard).set(silent_s)
+        for shard in self._shards - set(seconds):
+            for metric in CATALOGUE:
+                if metric.labels == ("shard",):
+                    with suppress(KeyError):
+                        self._gauges[metric.name].remove(shard)
+        self._shards = set(seconds)
+        self._gauges["innerwatch_shards"].set(len(seconds))
 
     def _count(self, news: Mapping[str, int]) -> None:
         for name, key in _TOTALS.items():

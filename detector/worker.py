@@ -1,5 +1,6 @@
 """A member of a consumer group: the shards of the partitions that Kafka places here, and hands on."""
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Final
 
@@ -12,6 +13,8 @@ from detector.shard import partition_count, partition_shard
 from streams import Position
 from streams.kafka import KafkaConfig, KafkaGroup
 
+REPORT_S: Final = 5.0
+"""Between two reports to Kafka of how far each partition has been read."""
 PAUSES_S: Final = (0.1, 0.2, 0.5, 1.0, 2.0, 4.0, 8.0)
 """Between attempts to open a shard while the store is away; together well below a session's time."""
 
@@ -37,12 +40,13 @@ class Worker:
         self._keepers: dict[int, Keeper] = {}
         self._late: list[Alert] = []  # committed and not yet told
         self._count = 0  # of the topic's partitions, 0 while unknown
-        self.refused = 0
-        """Commits that the store refused because the shard has a newer owner."""
+        self.events = Counter[str]()
+        """How many partitions were assigned, revoked and lost, and how many commits refused by the store, so far."""
         self.waiting = ""
         """Why nothing can be committed at the moment, in words; "" when all is well."""
-        self.moves = 0
-        """Partitions assigned, revoked and lost so far."""
+        self.poll_seconds = 0.0
+        """How long the last call waited for records."""
+        self._reported = setting.clock()
         self._group = KafkaGroup(kafka, self)
 
     @property
@@ -58,16 +62,10 @@ class Worker:
     def advance(self, limit: int = BATCH_RECORDS) -> tuple[int, list[Alert]]:
         """Take in at most ``limit`` records; how many there were, and the alerts that opened or changed."""
         self._commit_due()  # what could not be committed before
-        read = 0
-        if not self.waiting:
-            for partition, records in self._group.next_batches(limit).items():
-                keeper = self._keepers.get(partition)
-                if keeper is not None:
-                    end = Position(records[-1].position.source, records[-1].position.offset + 1)
-                    keeper.take(records, str(end))
-                    read += len(records)
-            self._require_same_count(self._group.partitions)
-            self._commit_due()
+        read = self._read(limit) if not self.waiting else 0
+        if self._setting.clock() - self._reported >= REPORT_S:
+            self._reported = self._setting.clock()
+            self._group.commit(self._offsets())
         return read, self._told()
 
     def settle(self) -> list[Alert]:
@@ -77,16 +75,15 @@ class Worker:
                 self._commit(partition, keeper)
         return self._told()
 
-    def lag(self) -> dict[int, int]:
-        """Records that wait in each partition that is here, as far as Kafka has said."""
-        offsets = {partition: _offset(keeper.position) for partition, keeper in self._keepers.items()}
-        lags = {number: self._group.lag(number, offset) for number, offset in offsets.items() if offset is not None}
-        return {number: lag for number, lag in lags.items() if lag is not None}
+    @property
+    def unready(self) -> str:
+        """Why it is not reading at the moment, in words; "" when it is."""
+        return self.waiting or ("" if self._keepers else "no partition is assigned")
 
-    def report(self) -> None:
-        """Tell Kafka how far each partition has been read, for those who watch lags there."""
-        offsets = {partition: _offset(keeper.position) for partition, keeper in self._keepers.items()}
-        self._group.commit({partition: offset for partition, offset in offsets.items() if offset is not None})
+    def lag(self) -> dict[str, int]:
+        """Records that wait for each shard that is here, as far as Kafka has said."""
+        lags = {number: self._group.lag(number, offset) for number, offset in self._offsets().items()}
+        return {self._keepers[number].shard.name: lag for number, lag in lags.items() if lag is not None}
 
     def close(self) -> None:
         """Leave the group and let go of files."""
@@ -96,7 +93,7 @@ class Worker:
 
     def assigned(self, partition: int, count: int) -> int | None:
         """Own a partition from now on, and go on from its last checkpoint."""
-        self.moves += 1
+        self.events["assigned"] += 1
         self._require_same_count(count)
         keeper = self._opened(partition_shard(self._topic, partition, count))
         self._keepers[partition] = keeper
@@ -104,7 +101,7 @@ class Worker:
 
     def revoked(self, partition: int) -> None:
         """Commit a partition and let it go."""
-        self.moves += 1
+        self.events["revoked"] += 1
         keeper = self._keepers.get(partition)
         if keeper is not None and (keeper.pending or keeper.due):
             self._commit(partition, keeper)
@@ -112,8 +109,24 @@ class Worker:
 
     def lost(self, partition: int) -> None:
         """Forget a partition that may be another's by now."""
-        self.moves += 1
+        self.events["lost"] += 1
         self._forget(partition)
+
+    def _read(self, limit: int) -> int:
+        began = self._setting.clock()
+        batches = self._group.next_batches(limit)
+        self.poll_seconds = self._setting.clock() - began
+        self._require_same_count(self._group.partitions)
+        for partition, keeper in self._keepers.items():  # all others the store refused us, and Kafka does not know yet
+            records = batches.get(partition, [])
+            last = records[-1].position if records else None
+            keeper.take(records, str(Position(last.source, last.offset + 1)) if last is not None else keeper.position)
+        self._commit_due()
+        return sum(map(len, batches.values()))
+
+    def _offsets(self) -> dict[int, int]:
+        offsets = {partition: _offset(keeper.position) for partition, keeper in self._keepers.items()}
+        return {partition: offset for partition, offset in offsets.items() if offset is not None}
 
     def _told(self) -> list[Alert]:
         told, self._late = self._late, []
@@ -137,7 +150,7 @@ class Worker:
         try:
             self._late += keeper.commit()
         except StaleOwnerError:
-            self.refused += 1
+            self.events["refused"] += 1
             self._forget(partition)
         except UnavailableError as error:
             self.waiting = str(error)

@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -21,23 +20,12 @@ from detector.app import INTERRUPTED, dead_letters_path, key_path, replay, run, 
 from detector.config import Config
 from detector.errors import ConfigError
 from streams import Tokens
+from tests.detector.heard import Heard
 from tests.detector.small import KEY, SmallLog
 from tests.detector.test_shard import event, planted
 from tests.real.broker import Broker
 
 TOKENS = Tokens(KEY)
-
-
-class Heard:
-    """A log that only listens."""
-
-    def __init__(self) -> None:
-        self.lines: list[tuple[str, dict[str, Any]]] = []
-
-    def info(self, event: str, **facts: Any) -> None:
-        self.lines.append((event, facts))
-
-    warning = info
 
 
 @pytest.fixture

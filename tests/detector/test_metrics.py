@@ -1,21 +1,16 @@
 """The catalogue is what is told, labels are bounded, and the endpoint stays on this machine."""
 
-import socket
-import urllib.request
 from pathlib import Path
 
-import pytest
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from detector.config import MetricsConfig
 from detector.detections import DETECTIONS
-from detector.errors import MetricsError
 from detector.metrics import CATALOGUE, Metrics
 from streams import Tokens
 from tests.detector.small import KEY, SmallLog, close_feed, feed_of
 
-LABELS = {"reason", "detection", "severity", "le"}
+LABELS = {"event", "reason", "detection", "severity", "le"}
 
 
 def values(metrics: Metrics) -> dict[tuple[str, str], float]:
@@ -73,27 +68,3 @@ def test_checkpoints_are_timed_by_the_clock_that_was_given(small_log: SmallLog, 
 
 def test_two_shards_have_registries_of_their_own() -> None:
     assert Metrics().registry is not Metrics().registry
-
-
-def test_the_endpoint_answers_on_loopback_and_is_gone_afterwards() -> None:
-    metrics = Metrics()
-    with metrics.served(MetricsConfig(port=0)) as port:
-        answer = urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics")
-        assert b"innerwatch_events_total" in answer.read()
-        answer.close()
-    with socket.socket() as probe:
-        assert probe.connect_ex(("127.0.0.1", port)) != 0
-
-
-def test_an_endpoint_that_is_turned_off_does_not_listen() -> None:
-    with Metrics().served(MetricsConfig(enabled=False)) as port:
-        assert port == 0
-
-
-def test_a_port_that_is_taken_is_an_error_that_names_it() -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        port = taken.getsockname()[1]
-        with pytest.raises(MetricsError, match=f"metrics.port {port}"), Metrics().served(MetricsConfig(port=port)):
-            pass

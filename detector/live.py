@@ -1,0 +1,111 @@
+"""A live run: rounds of reading and telling, and what the outside is told about them."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
+
+from alerts.alert import Alert
+from alerts.lines import send_alerts
+from detector.config import RunConfig
+from detector.feed import Feed
+from detector.keeper import Keeper
+from detector.metrics import Metrics
+
+if TYPE_CHECKING:
+    from detector.worker import Worker
+
+
+class Log(Protocol):
+    """Takes what happened, one event with its facts at a time; a structlog logger is one."""
+
+    def info(self, event: str, **facts: Any) -> Any:
+        """Note an ordinary event."""
+
+    def warning(self, event: str, **facts: Any) -> Any:
+        """Note one that a person should look at."""
+
+
+class Live:
+    """Reads and tells, round by round.
+
+    Args:
+        hand: takes in records.
+        config: when to worry.
+        out: gets a line for each alert that opened or changed, after its commit.
+        log: gets what operators should know.
+        clock: seconds that never go back.
+    """
+
+    def __init__(
+        self, hand: "Feed | Worker", config: RunConfig, out: BinaryIO, log: Log, clock: Callable[[], float]
+    ) -> None:
+        self.metrics = Metrics()
+        self._hand, self._config, self._out, self._log, self._clock = hand, config, out, log, clock
+        self._beat = clock()
+        self._heard: dict[str, float] = {}  # when each shard that is here last had a record
+        self._silent: set[str] = set()
+        self._here: list[Keeper] = []
+        self._unready = ""
+
+    def round(self) -> int:
+        """Read what there is and tell what follows; how many records there were."""
+        began = self._beat = self._clock()
+        count, changed = self._hand.advance()
+        self._meet()
+        self._listen()
+        if count or changed:
+            self._tell(changed, self._clock() - began)
+        return count
+
+    def settle(self) -> None:
+        """Commit what has been read, and tell what that made safe to tell."""
+        self._tell(self._hand.settle(), 0.0)
+
+    def conclude(self, arrived: float) -> None:
+        """The log has ended: judge to its end."""
+        if isinstance(self._hand, Feed):
+            self._tell(self._hand.keeper.conclude(arrived), 0.0)
+
+    def alive(self) -> str:
+        """Why a supervisor should end this process, in words; "" while its rounds come round."""
+        waited = self._clock() - self._beat
+        return f"no round for {waited:.0f} s" if waited > self._config.watchdog_s else ""
+
+    def ready(self) -> str:
+        """Why it is not reading at the moment, in words; "" when it is."""
+        return self._unready
+
+    def _meet(self) -> None:
+        here = self._hand.keepers
+        for keeper in here:
+            if keeper not in self._here:
+                self._log.info("shard is here", shard=keeper.shard.name, resumed_at=keeper.position)
+                if keeper.resumed is not None and keeper.resumed.fallback:
+                    self._log.warning("the newest state was damaged; going on from the one before")
+        for keeper in self._here:
+            if keeper not in here:
+                self._log.info("shard is gone", shard=keeper.shard.name)
+        self._here = here
+        if self._hand.unready and self._hand.unready != self._unready:
+            self._log.warning("not ready", why=self._hand.unready)
+        self._unready = self._hand.unready
+
+    def _listen(self) -> None:
+        now = self._clock()
+        names = {keeper.shard.name: bool(keeper.fresh) for keeper in self._here}
+        self._heard = {name: now if fresh else self._heard.get(name, now) for name, fresh in names.items()}
+        silent = {name for name, heard in self._heard.items() if now - heard >= self._config.silence_s}
+        for name in sorted(silent - self._silent):
+            self._log.warning("shard is silent", shard=name, seconds=round(now - self._heard[name]))
+        for name in sorted(self._silent & set(names) - silent):
+            self._log.info("shard is heard again", shard=name)
+        self._silent = silent
+        self.metrics.update_presence({name: now - heard for name, heard in self._heard.items()})
+
+    def _tell(self, changed: list[Alert], seconds: float) -> None:
+        # The metrics come first, so that whoever reads an alert finds it counted.
+        self.metrics.update(self._hand.keepers, seconds)
+        if not isinstance(self._hand, Feed):
+            self.metrics.update_worker(self._hand)
+        send_alerts(self._out, changed)
+        for alert in changed:
+            self._log.info("alert", alert_id=alert.alert_id, severity=alert.severity.value, actor=alert.actor)

@@ -1,0 +1,105 @@
+"""Rounds of a live run: what operators and probes are told."""
+
+from dataclasses import dataclass, field
+from io import BytesIO
+from typing import Any
+
+import pytest
+from prometheus_client import generate_latest
+
+from alerts.alert import Alert
+from detector.config import RunConfig
+from detector.live import Live
+from tests.detector.heard import Heard
+
+
+class Clock:
+    now = 1_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@dataclass
+class Name:
+    name: str
+
+
+@dataclass(eq=False)
+class Here:
+    """Stands for a keeper whose shard has nothing to say."""
+
+    shard: Name
+    fresh: int = 0
+    position: str = ""
+    resumed: None = None
+
+
+@dataclass
+class Hand:
+    keepers: list[Here] = field(default_factory=list)
+    finished: bool = False
+    unready: str = ""
+
+    def advance(self) -> tuple[int, list[Alert]]:
+        return 0, []
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+def live_of(hand: Any, clock: Clock, log: Heard) -> Live:
+    return Live(hand, RunConfig(watchdog_s=60, silence_s=300), BytesIO(), log, clock)
+
+
+def test_it_lives_while_its_rounds_come_round(clock: Clock) -> None:
+    live = live_of(Hand(), clock, Heard())
+    live.round()
+    clock.now += 59
+    assert live.alive() == ""
+    clock.now += 2
+    assert live.alive() == "no round for 61 s"
+    live.round()
+    assert live.alive() == ""
+
+
+def test_it_is_ready_when_its_hand_is_and_says_once_why_it_is_not(clock: Clock) -> None:
+    hand, log = Hand(unready="the store is away"), Heard()
+    live = live_of(hand, clock, log)
+    live.round()
+    live.round()
+    assert live.ready() == "the store is away"
+    assert [event for event, _ in log.lines] == ["not ready"]
+    hand.unready = ""
+    live.round()
+    assert live.ready() == ""
+
+
+def test_a_shard_that_falls_silent_is_reported_once_and_so_is_its_return(clock: Clock) -> None:
+    here, log = Here(Name("t-0-of-1"), fresh=3), Heard()
+    live = live_of(Hand([here]), clock, log)
+    for _ in range(8):
+        live.round()
+        here.fresh = 0
+        clock.now += 60
+    assert 'innerwatch_silent_seconds{shard="t-0-of-1"} 420.0' in generate_latest(live.metrics.registry).decode()
+    assert [event for event, _ in log.lines] == ["shard is here", "shard is silent"]
+    assert log.lines[-1][1] == {"shard": "t-0-of-1", "seconds": 300}
+    here.fresh = 1
+    live.round()
+    assert log.lines[-1] == ("shard is heard again", {"shard": "t-0-of-1"})
+
+
+def test_what_a_shard_was_measured_by_goes_with_it(clock: Clock) -> None:
+    hand, log = Hand([Here(Name("t-0-of-1"))]), Heard()
+    live = live_of(hand, clock, log)
+    live.round()
+    assert 'shard="t-0-of-1"' in generate_latest(live.metrics.registry).decode()
+    hand.keepers = []
+    live.round()
+    text = generate_latest(live.metrics.registry).decode()
+    assert 'shard="t-0-of-1"' not in text
+    assert "innerwatch_shards 0.0" in text
+    assert log.lines[-1] == ("shard is gone", {"shard": "t-0-of-1"})
