@@ -54,8 +54,9 @@ def die() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def arm(name: str, nth: int) -> None:
-    owner, attribute, after = POINTS[name]
+def arm_at(point: tuple[Any, str, bool], nth: int) -> None:
+    """Die at the nth call of a function, before or after it."""
+    owner, attribute, after = point
     real: Callable[..., Any] = getattr(owner, attribute)
     calls = 0
 
@@ -77,7 +78,7 @@ def child(config: Config, key: bytes, plan: list[Any] | None) -> None:
     code = 3
     try:
         if plan is not None and plan[0] != "time":
-            arm(plan[0], plan[1])
+            arm_at(POINTS[plan[0]], plan[1])
         folder = config.state.folder
         assert folder is not None
         done = replay(config, Tokens(key), folder / "unused")

@@ -1,0 +1,224 @@
+"""Fills a topic bit by bit while workers come, go and die by SIGKILL at planned places; tells how it ended.
+
+Run as ``python worker_driver.py PLAN RESULT``. The imports are paid once, by the parent.
+"""
+
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from itertools import islice
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from kafka import KafkaProducer
+
+from alerts.lines import alert_line
+from alerts.store import Store
+from detector.app import _feeds, run
+from detector.checkpoint import Checkpoints
+from detector.config import Config, StateConfig
+from detector.context import read_context
+from detector.engine import Engine
+from detector.home import Home
+from detector.keeper import Keeper, Setting
+from detector.worker import Worker
+from streams import DeadLetters, Tokens
+from streams.kafka import KafkaGroup
+from tests.detector.kill_driver import arm_at
+
+POINTS: dict[str, tuple[Any, str, bool]] = {
+    "before a shard is taken": (Worker, "assigned", False),
+    "after a shard was taken": (Worker, "assigned", True),
+    "before a shard is let go": (Worker, "revoked", False),
+    "after a shard was let go": (Worker, "revoked", True),
+    "after an epoch was raised": (Store, "acquire", True),
+    "after a poll": (KafkaGroup, "next_batches", True),
+    "in the middle of a batch": (Engine, "process", False),
+    "at the end of a batch": (Keeper, "take", True),
+    "before the snapshot": (Checkpoints, "commit", False),
+    "before the commit": (Store, "commit", False),
+    "after the commit": (Store, "commit", True),
+    "before a dead letter": (DeadLetters, "write", False),
+    "after a dead letter": (DeadLetters, "write", True),
+    "before Kafka is told how far": (KafkaGroup, "commit", False),
+}
+PATIENCE_S: Final = 8.0
+"""For a planned death; whoever has not got there by then is killed where it is."""
+END_S: Final = 90.0
+
+
+class Silent:
+    """A log that says warnings on standard error."""
+
+    def info(self, event: str, **facts: Any) -> None:
+        """Nothing."""
+
+    def warning(self, event: str, **facts: Any) -> None:
+        sys.stderr.write(f"{os.getpid()} {event} {facts}\n")
+
+
+def child(config: Config, key: bytes, plan: list[Any], out: Path) -> None:
+    """Never returns."""
+    code = 3
+    try:
+        if plan[0] in POINTS:
+            arm_at(POINTS[plan[0]], plan[1])
+        with out.open("ab") as file:
+            code = run(config, Tokens(key), file, Silent())
+    except BaseException as error:
+        sys.stderr.write(f"{type(error).__name__}: {error}\n")
+    finally:
+        os._exit(code)
+
+
+def started(config: Config, key: bytes, plan: list[Any], out: Path) -> int:
+    pid = os.fork()
+    if pid == 0:
+        child(config, key, plan, out)
+    return pid
+
+
+def ended(pid: int, patience_s: float) -> bool:
+    """Whether it ended in time; it may only have ended by SIGKILL or gracefully."""
+    until = time.monotonic() + patience_s
+    while time.monotonic() < until:
+        found, status = os.waitpid(pid, os.WNOHANG)
+        if found:
+            code = os.waitstatus_to_exitcode(status)
+            if code not in (0, -signal.SIGKILL):
+                raise SystemExit(f"a worker ended with {code} instead of going on")
+            return True
+        time.sleep(0.02)
+    return False
+
+
+def killed(pid: int, number: int = signal.SIGKILL) -> None:
+    os.kill(pid, number)
+    if not ended(pid, END_S):
+        raise SystemExit(f"a worker did not end by signal {number}")
+
+
+def publish(producer: KafkaProducer, topic: str, lines: Iterator[bytes]) -> None:
+    for line in lines:
+        try:
+            actor = json.loads(line)["actor"]["id"]
+        except (ValueError, KeyError, TypeError):
+            actor = ""
+        producer.send(topic, line.rstrip(b"\n"), key=actor.encode())
+    producer.flush()
+
+
+def act(config: Config, key: bytes, plan: dict[str, Any], folder: Path) -> tuple[int, set[str]]:
+    """Go through the steps; the number of kills and the places that were reached."""
+    topic, steps = config.source.kafka.topic, plan["steps"]
+    kills, reached = 0, set[str]()
+    slots: list[int] = []
+    with Path(plan["events"]).open("rb") as file, closing(producer_of(config)) as producer:
+        share = plan["count"] // len(steps) + 1
+        for number, step in enumerate(steps):
+            publish(producer, topic, islice(file, share))
+            pid = started(config, key, step, folder / "told.jsonl")
+            slots.append(pid)
+            if len(slots) < plan["workers"]:
+                continue
+            pid = slots.pop(0)
+            due = steps[number - plan["workers"] + 1]
+            if due[0] == "time":
+                time.sleep(due[1])
+                killed(pid)
+                kills += 1
+            elif due[0] == "stop":
+                time.sleep(due[1])
+                killed(pid, signal.SIGTERM)
+            elif ended(pid, PATIENCE_S):
+                kills += 1
+                reached.add(due[0])
+            else:
+                killed(pid)
+                kills += 1
+        for pid in slots:
+            killed(pid)
+            kills += 1
+        publish(producer, topic, file)
+    return kills, reached
+
+
+def finish(config: Config, key: bytes, plan: dict[str, Any], folder: Path, ends: dict[str, str]) -> None:
+    """Let all workers read to the end, and stop them gracefully."""
+    pids = [started(config, key, ["run"], folder / "told.jsonl") for _ in range(plan["workers"])]
+    until = time.monotonic() + END_S
+    while True:
+        with closing(Home(config.state, read_only=True)) as home:
+            now = {shard: str(home.store.checkpoint(shard).position) for shard in home.store.shards()}
+        if now == ends:
+            break
+        if time.monotonic() > until:
+            raise SystemExit(f"not at the end: {now} instead of {ends}")
+        time.sleep(0.2)
+    for pid in pids:
+        killed(pid, signal.SIGTERM)
+
+
+def producer_of(config: Config) -> KafkaProducer:
+    return KafkaProducer(bootstrap_servers=list(config.source.kafka.servers), linger_ms=20, compression_type="lz4")
+
+
+def once(config: Config, key: bytes, folder: Path) -> dict[str, str]:
+    """One uninterrupted pass over the topic as it is now; where each shard ended."""
+    with closing(Home(config.state)) as home:
+        tokens = Tokens(key)
+        feeds = _feeds(Setting(config, tokens, read_context(config, tokens), home), folder / "unused")
+        for feed in feeds:
+            while not feed.finished:
+                feed.advance()
+            feed.settle()
+            feed.close()
+        return {feed.keeper.shard.name: feed.keeper.position for feed in feeds}
+
+
+def differences(left: StateConfig, right: StateConfig) -> list[str]:
+    """What differs between two states: alerts, dead letters, or the state itself."""
+    found, states, alerts, letters = [], [], [], []
+    for config in (left, right):
+        with closing(Home(config, read_only=True)) as home:
+            shards = home.store.shards()
+            states.append({f"{shard}/{k}": v for shard in shards for k, v in home.saved(shard).state.items()})
+            alerts.append([alert_line(alert) for alert in home.store.alerts()])
+            if getattr(right, "database", None) is None:
+                letters.append([home.dead_letters(shard).read_bytes() for shard in shards])
+    found += ["alerts"] if alerts[0] != alerts[1] else []
+    found += ["dead letters"] if letters and letters[0] != letters[1] else []
+    names = set(states[0]) ^ set(states[1])
+    same = [name for name in states[0] if name not in names]
+    return found + sorted(names | {name for name in same if not np.array_equal(states[0][name], states[1][name])})
+
+
+def main() -> None:
+    plan = json.loads(Path(sys.argv[1]).read_text())
+    config = Config.model_validate(plan["config"])
+    key, folder = bytes.fromhex(plan["key"]), Path(plan["folder"])
+    kills, reached = act(config, key, plan, folder)
+    state = StateConfig(folder=folder / "whole", checkpoint_events=1_000_000)
+    ends = once(config.model_copy(update={"state": state}), key, folder)
+    finish(config, key, plan, folder, ends)
+    with closing(Home(state, read_only=True)) as home:
+        alerts, told = len(home.store.alerts()), {alert.alert_id for alert in home.store.alerts()}
+    lines = [json.loads(line) for line in (folder / "told.jsonl").read_text().splitlines() if line.endswith("}")]
+    result = {
+        "kills": kills,
+        "wrong": differences(state, config.state),
+        "reached": sorted(reached),
+        "alerts": alerts,
+        "strangers": sorted({line["alert_id"] for line in lines} - told),
+        "ends": ends,
+    }
+    Path(sys.argv[2]).write_text(json.dumps(result))
+
+
+if __name__ == "__main__":
+    main()
