@@ -1,7 +1,8 @@
 """Findings, alerts and stores for the tests of this room."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 
 from alerts.alert import Alert, Severity
 from alerts.checkpoint import Checkpoint
+from alerts.database import Database
 from alerts.finding import Finding
 from alerts.store import Store
 
@@ -36,15 +38,50 @@ def make_checkpoint() -> Callable[..., Checkpoint]:
     return _checkpoint
 
 
-@pytest.fixture
-def store_path(tmp_path: Path) -> Path:
-    return tmp_path / "state" / "alerts.db"
+@dataclass(frozen=True)
+class Place:
+    """An empty database, in SQLite or PostgreSQL."""
+
+    url: str
+    password_file: Path | None = None
+
+    def open(self, **options: Any) -> Store:
+        return Store(self.url, self.password_file, **options)
+
+    def run(self, *statements: str) -> None:
+        """Run statements in a connection of their own."""
+        with closing(Database(self.url, self.password_file)) as database, database.transaction() as connection:
+            for statement in statements:
+                connection.exec_driver_sql(statement)
+
+    def rows(self, query: str) -> list[Any]:
+        with closing(Database(self.url, self.password_file)) as database, database.transaction() as connection:
+            return [tuple(row) for row in connection.exec_driver_sql(query)]
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+    """For promises that hold on both."""
+    if request.param == "sqlite":
+        return Place(f"sqlite:///{tmp_path}/state/alerts.db")
+    url = request.getfixturevalue("postgres_url")
+    return Place(url, request.getfixturevalue("postgres").password_file)
 
 
 @pytest.fixture
-def store(store_path: Path) -> Iterator[Store]:
-    with closing(Store(f"sqlite:///{store_path}")) as opened:
+def store(place: Place) -> Iterator[Store]:
+    with closing(place.open()) as opened:
         yield opened
+
+
+@pytest.fixture
+def commit() -> Callable[..., None]:
+    def send(
+        store: Store, *alerts: Alert, shard: str = "claims/0", receivers: Sequence[str] = (), **fields: Any
+    ) -> None:
+        store.commit(shard, _checkpoint(**fields), alerts, receivers)
+
+    return send
 
 
 def _finding(**fields: Any) -> Finding:
