@@ -47,11 +47,15 @@ class Checkpoints:
     Args:
         folder: made if missing, for its owner alone.
         shard: whose state it is.
+        database: the store's URL; without one it is a file in the folder.
+        password_file: of that database.
     """
 
-    def __init__(self, folder: Path, shard: str) -> None:
+    def __init__(
+        self, folder: Path, shard: str, database: str | None = None, password_file: Path | None = None
+    ) -> None:
         self._folder, self._shard = folder, shard
-        self._store = open_store(folder, read_only=False)
+        self._store = open_store(folder, database, password_file, read_only=False)
         self._epoch = self._store.acquire(shard)
         newest = self._store.checkpoint(shard)
         self._generation = _generation(newest.snapshot) if newest is not None else 0
@@ -119,19 +123,27 @@ class Checkpoints:
                 path.unlink(missing_ok=True)
 
 
-def open_store(folder: Path, *, read_only: bool = True) -> Store:
-    """The store of a state folder.
+def open_store(
+    folder: Path, database: str | None = None, password_file: Path | None = None, *, read_only: bool = True
+) -> Store:
+    """The store at a URL; without one, that of a state folder.
 
     Raises:
         CheckpointError: read only, and the folder holds no state.
         StoreError: the database cannot be used.
     """
+    url = database or file_url(folder, must_exist=read_only)
+    return Store(url, password_file, read_only=read_only)
+
+
+def file_url(folder: Path, *, must_exist: bool) -> str:
+    """The URL of the database in a state folder; `CheckpointError` where it must exist and does not."""
     path = folder / STORE
-    if read_only and not path.is_file():
+    if must_exist and not path.is_file():
         raise CheckpointError(
             f"{folder}: no state here; name the folder given to replay --state, or state.folder of run"
         )
-    return Store(f"sqlite:///{path}", read_only=read_only)
+    return f"sqlite:///{path}"
 
 
 def read_latest(folder: Path, newest: Checkpoint | None) -> Saved | None:

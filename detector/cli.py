@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from detector import cli_demo, cli_records
+from detector import cli_db, cli_demo, cli_records
 from detector.cli_options import (
     BUDGET,
     CONFIG,
@@ -41,6 +41,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
+app.add_typer(cli_db.databases, name="db")
 app.add_typer(cli_records.letters, name="deadletters")
 app.add_typer(cli_records.mappings, name="map")
 app.command("demo")(cli_demo.demo)
@@ -172,14 +173,13 @@ def explain(
     from rich.console import Console
 
     from alerts.terminal import alert_detail
-    from detector.config import load_config
     from detector.lookup import alert_in_file, alert_in_state, known_in_state
 
-    zone = ZoneInfo(load_config(config).time.zone)
-    found = alert_in_file(alerts, alert_id) if alerts is not None else alert_in_state(state or Path(), alert_id)
+    settings = configured(config, state=state)
+    found = alert_in_file(alerts, alert_id) if alerts is not None else alert_in_state(settings.state, alert_id)
     if reveal and state is not None:
-        (found,) = reveal_all([found], known_in_state(state))
-    Console().print(alert_detail(found, zone))
+        (found,) = reveal_all([found], known_in_state(settings.state))
+    Console().print(alert_detail(found, ZoneInfo(settings.time.zone)))
 
 
 @app.command()
@@ -192,12 +192,11 @@ def baseline(
     """Show what is normal for one actor and for the actor's peers."""
     from rich.console import Console
 
-    from detector.config import overridden
     from detector.lookup import resting_shard
     from detector.portrait import portrait_of
     from detector.report import hours_lines, portrait_table
 
-    settings = overridden(configured(config), "state", folder=state)
+    settings = configured(config, state=state)
     portrait = portrait_of(resting_shard(settings, tokens_of(settings)), actor)
     typer.echo(
         f"{portrait.pseudonym}: peer group {portrait.group}, {portrait.peers} peers, {portrait.active_days} active days"

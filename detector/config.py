@@ -2,12 +2,15 @@
 
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from detector.errors import ConfigError
+
+if TYPE_CHECKING:
+    from sqlalchemy import URL
 
 DEFAULTS = Path(__file__).with_name("innerwatch.toml")
 
@@ -115,7 +118,18 @@ class StateConfig(_Section):
     """Where state is kept between runs."""
 
     folder: Path | None = None
+    database: str | None = None
+    password_file: Path | None = None
     checkpoint_events: Annotated[int, Field(ge=1)] = 50_000
+
+    @field_validator("database")
+    @classmethod
+    def _known_database(cls, value: str | None) -> str | None:
+        if value is not None:
+            url = _database_url(value)
+            if url.get_backend_name() == "sqlite" and not url.database:
+                raise ValueError("an SQLite database without a file keeps nothing; write sqlite:/// and a path")
+        return value
 
 
 class PrivacyConfig(_Section):
@@ -197,7 +211,26 @@ def _anchored(config: Config, folder: Path) -> Config:
     """Make each relative path absolute, taken from the folder of the configuration file."""
     config = _moved(config, folder)
     paths = tuple(p if p == "-" or Path(p).is_absolute() else str(folder / p) for p in config.source.paths)
-    return config.model_copy(update={"source": config.source.model_copy(update={"paths": paths})})
+    source = config.source.model_copy(update={"paths": paths})
+    state = config.state.model_copy(update={"database": _anchored_database(config.state.database, folder)})
+    return config.model_copy(update={"source": source, "state": state})
+
+
+def _anchored_database(database: str | None, folder: Path) -> str | None:
+    url = None if database is None else _database_url(database)
+    if url is None or url.get_backend_name() != "sqlite" or Path(url.database or "").is_absolute():
+        return database
+    return url.set(database=str(folder.absolute() / (url.database or ""))).render_as_string()
+
+
+def _database_url(text: str) -> "URL":
+    from alerts.errors import StoreError  # noqa: PLC0415 - SQLAlchemy takes longer to load than the rest of this
+    from alerts.place import database_url  # noqa: PLC0415
+
+    try:
+        return database_url(text)
+    except StoreError as error:
+        raise ValueError(str(error)) from None
 
 
 def _moved(section: Section, folder: Path) -> Section:

@@ -196,7 +196,8 @@ class Feed:
         return {**self.shard.snapshot(), "feed": packed_values({"letters": size, "replayed": self._replayed})}
 
     def _resume(self, folder: Path) -> None:
-        self._checkpoints = Checkpoints(folder, SHARD)
+        state = self._config.state
+        self._checkpoints = Checkpoints(folder, SHARD, state.database, state.password_file)
         self.dead_letters = self._checkpoints.dead_letters
         self.resumed = self._checkpoints.latest()
         own = {"letters": 0, "replayed": 0}

@@ -1,14 +1,19 @@
 """Looking things up that a replay or a run left behind, without disturbing it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import msgspec
 
 from alerts.alert import Alert
+from alerts.contents import Contents
+from alerts.database import Database
 from alerts.lines import read_alerts
-from detector.checkpoint import SUFFIX, open_store, read_latest
-from detector.config import Config
+from alerts.schema import upgrade
+from alerts.store import Store
+from detector.checkpoint import SUFFIX, file_url, open_store, read_latest
+from detector.config import Config, StateConfig
 from detector.context import read_context
 from detector.errors import CheckpointError, NotFoundError
 from detector.shard import SHARD, Known, Shard
@@ -31,18 +36,28 @@ def alert_in_file(path: Path, alert_id: str) -> Alert:
     return found[0]
 
 
-def alert_in_state(folder: Path, alert_id: str) -> Alert:
-    """The alert of a state folder whose id is, or alone begins with, ``alert_id``."""
-    store = open_store(folder)
-    try:
+def alert_in_state(config: StateConfig, alert_id: str) -> Alert:
+    """The alert of a state whose id is, or alone begins with, ``alert_id``."""
+    with _store(config) as store:
         return store.alert(alert_id)
-    finally:
-        store.close()
 
 
-def known_in_state(folder: Path) -> Mapping[str, Known]:
-    """Who is behind the pseudonyms of a state folder's alerts."""
-    return msgspec.convert(unpacked_values(_state(folder)["shard"])["known"], dict[str, Known])
+def known_in_state(config: StateConfig) -> Mapping[str, Known]:
+    """Who is behind the pseudonyms of a state's alerts."""
+    return msgspec.convert(unpacked_values(_state(config)["shard"])["known"], dict[str, Known])
+
+
+def contents_of(config: StateConfig) -> Contents:
+    """What is in the database of a state; a look at every row comes before."""
+    with _store(config) as store:
+        return store.contents()
+
+
+def upgraded(config: StateConfig) -> tuple[str, str | None, str]:
+    """Bring the database of a state up to date: where it is, its version before, None if empty, and after."""
+    url = config.database or file_url(config.folder or Path(), must_exist=True)
+    with closing(Database(url, config.password_file)) as database:
+        return database.place, *upgrade(database)
 
 
 def resting_shard(config: Config, tokens: Tokens) -> Shard:
@@ -53,7 +68,7 @@ def resting_shard(config: Config, tokens: Tokens) -> Shard:
     """
     shard = Shard(config, read_context(config, tokens), tokens, lambda _: None)
     if config.state.folder is not None:
-        shard.restore(_state(config.state.folder))
+        shard.restore(_state(config.state))
     return shard
 
 
@@ -84,12 +99,16 @@ def checked_files(config: Config) -> list[str]:
     return lines
 
 
-def _state(folder: Path) -> State:
-    store = open_store(folder)
-    try:
+@contextmanager
+def _store(config: StateConfig) -> Iterator[Store]:
+    with closing(open_store(config.folder or Path(), config.database, config.password_file)) as store:
+        yield store
+
+
+def _state(config: StateConfig) -> State:
+    folder = config.folder or Path()
+    with _store(config) as store:
         saved = read_latest(folder, store.checkpoint(SHARD))
-    finally:
-        store.close()
     if saved is None:
         raise CheckpointError(f"{folder}: nothing was committed yet; let a replay or run get further")
     return saved.state
