@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alerts.store import Store
-from tests.alerts.conftest import MORNING, _alert, _checkpoint
+from tests.alerts.samples import MORNING, make_alert, make_checkpoint
 
 
 @pytest.fixture
@@ -18,7 +18,7 @@ def owned(store):
 
 
 def revised(minute, number=0):
-    return _alert(alert_id=f"{number:020x}", updated_at=MORNING + timedelta(minutes=minute))
+    return make_alert(alert_id=f"{number:020x}", updated_at=MORNING + timedelta(minutes=minute))
 
 
 def waiting(store, receiver="siem", shard="claims/0"):
@@ -85,7 +85,7 @@ def test_nothing_waits_of_a_commit_that_did_not_happen(owned):
         raise RuntimeError("bug")
 
     with pytest.raises(RuntimeError, match="bug"):
-        owned.commit("claims/0", _checkpoint(), broken(), ["siem"])
+        owned.commit("claims/0", make_checkpoint(), broken(), ["siem"])
     assert waiting(owned) == []
 
 
@@ -102,7 +102,7 @@ def test_whatever_happens_in_between_a_receiver_ends_with_what_is_stored(steps):
         got, reads = {}, []
         for minute, (verb, number) in enumerate(steps):
             if verb == "commit":
-                store.commit("claims/0", _checkpoint(), [revised(minute, number)], ["siem"])
+                store.commit("claims/0", make_checkpoint(), [revised(minute, number)], ["siem"])
             elif verb == "read":
                 reads.append(store.outbox("siem", "claims/0", number + 1))
                 got |= {one.alert_id: one.revision for one in reads[-1]}

@@ -15,7 +15,7 @@ from alerts.database import Database
 from alerts.errors import StoreError
 from alerts.schema import CURRENT, MIGRATIONS, upgrade
 from alerts.store import Store
-from tests.alerts.conftest import Place, _alert, _checkpoint
+from tests.alerts.samples import Place, make_alert, make_checkpoint
 
 # What the release before migrations made, statement by statement.
 RELEASED = """
@@ -45,7 +45,7 @@ def differences(place):
 @pytest.fixture
 def released(place):
     """A database of the release before, with an alert and a checkpoint in it."""
-    alert, checkpoint = _alert(), _checkpoint(epoch=7)
+    alert, checkpoint = make_alert(), make_checkpoint(epoch=7)
     body = msgspec.json.encode(alert).decode().replace("'", "''")
     counters = msgspec.json.encode(checkpoint.counters).decode()
     place.run(
@@ -71,10 +71,10 @@ def test_nothing_is_lost_by_an_upgrade_which_may_be_done_again(released):
     assert upgraded(released) == ("0001", CURRENT)
     assert upgraded(released) == (CURRENT, CURRENT)
     with closing(released.open()) as store:
-        assert store.alerts() == [_alert()]
-        assert store.checkpoint("claims/0") == _checkpoint(epoch=7)
+        assert store.alerts() == [make_alert()]
+        assert store.checkpoint("claims/0") == make_checkpoint(epoch=7)
         assert store.acquire("claims/0") == 8
-        store.commit("claims/0", _checkpoint(epoch=8), [_alert(risk=99.0)])
+        store.commit("claims/0", make_checkpoint(epoch=8), [make_alert(risk=99.0)])
     assert released.rows("SELECT revision FROM alerts") == [(4,)]
 
 

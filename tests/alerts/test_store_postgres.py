@@ -14,7 +14,7 @@ from alerts.database import Database
 from alerts.errors import StaleOwnerError, StoreError, UnavailableError
 from alerts.postgres import lock_schema
 from alerts.store import Store
-from tests.alerts.conftest import Place
+from tests.alerts.samples import Place
 from tests.real.postgres import PASSWORD
 
 pytestmark = pytest.mark.slow
