@@ -3,6 +3,8 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
 READY := .venv/.ready
+POSTGRES = $(shell command -v initdb || ls -d /usr/lib/postgresql/*/bin/initdb 2>/dev/null)
+CLUSTERS := /etc/postgresql-common/createcluster.conf
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint bench clean packages
@@ -26,7 +28,13 @@ lint: $(READY)  ## ruff, mypy --strict and the import contract
 	$(BIN)/lint-imports
 
 # What tests of real components need and Python packages do not bring; asked of apt only by root and only where missing.
+# Debian's postgresql starts a server of its own when it is installed; the tests start theirs, so it is told not to first.
 packages:
+	@test -n "$(POSTGRES)" || { test "$$(id -u)" = 0 && command -v apt-get >/dev/null && \
+		mkdir -p /etc/postgresql-common && { test -e $(CLUSTERS) || echo "create_main_cluster = false" >$(CLUSTERS); } && \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive UCF_FORCE_CONFFOLD=1 \
+		apt-get install -y -qq --no-install-recommends postgresql; \
+		} || echo "no PostgreSQL: tests that need a PostgreSQL server are skipped" >&2
 	@{ command -v java && command -v mvn; } >/dev/null || { test "$$(id -u)" = 0 && command -v apt-get >/dev/null && \
 		apt-get update -qq && apt-get install -y -qq --no-install-recommends openjdk-17-jre-headless maven; } || \
 		echo "no Java or Maven: tests that need a Kafka broker are skipped" >&2

@@ -6,7 +6,9 @@ AlertsError
 ├── SnapshotError        a condenser's snapshot cannot be restored
 ├── LinesError           a file of alerts cannot be written, or a line of it cannot be read
 └── StoreError           the database cannot do what was asked; nothing was half written
+    ├── UnavailableError     the database is away or busy; doing the same again later is harmless
     ├── StaleOwnerError      the shard has a newer owner
+    ├── UnknownSnapshotError no snapshot of the shard has this name
     ├── UnknownAlertError    no alert has this id
     └── AmbiguousAlertError  several alerts begin with this id
 ```
@@ -30,15 +32,23 @@ class LinesError(AlertsError):
 
 
 class StoreError(AlertsError):
-    """The database is locked, full, damaged, foreign or missing; the last transaction did not happen."""
+    """The database is full, damaged, foreign or missing, or refuses; the last transaction did not happen."""
 
 
 class UnavailableError(StoreError):
-    """The database is away or busy; whether the transaction happened is not known, and the same may be done again."""
+    """The database is locked, restarting, out of reach, or cut the connection.
+
+    Whether the last transaction happened is not known. Doing the same again is harmless either way, and the
+    store works again, without being opened anew, once the database does.
+    """
 
 
 class StaleOwnerError(StoreError):
     """Another owner has acquired the shard since; this one must stop."""
+
+
+class UnknownSnapshotError(StoreError, LookupError):
+    """The store holds no snapshot of this shard and name."""
 
 
 class UnknownAlertError(StoreError, LookupError):

@@ -80,6 +80,12 @@ def damage(connection: Connection) -> str | None:
     return None if verdict == "ok" else verdict
 
 
+def away(error: BaseException | None) -> bool:
+    """Whether the same may work a moment later: somebody else holds the file's lock."""
+    code = getattr(error, "sqlite_errorcode", None)
+    return code is not None and code & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+
+
 def words(error: BaseException | None) -> str:
     """What an error of the driver means and what to do about it."""
     code = getattr(error, "sqlite_errorcode", None)

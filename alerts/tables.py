@@ -1,26 +1,32 @@
 """The tables of the store, in SQL that SQLite and PostgreSQL both understand.
 
-Times are texts in UTC of one width, so that their order as texts is their order in time.
+They are made and changed by `alerts/migrations`; a test holds the two together. Times are texts in UTC of one
+width, so that their order as texts is their order in time.
 """
 
 from datetime import UTC, datetime
 
-from sqlalchemy import Column, Integer, MetaData, String, Table, Text
+from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData, String, Table, Text, UniqueConstraint
 from sqlalchemy.types import Double
 
-SCHEMA_VERSION = 1
+VERSIONS = ("0001", "0002")
+"""The schema's versions, oldest first, as the files of `alerts/migrations/versions` are numbered."""
 
 metadata = MetaData()
 
-meta = Table("meta", metadata, Column("schema_version", Integer, nullable=False))
+
+def ordered(length: int | None = None) -> String:
+    """A text that sorts by its bytes, as in SQLite; PostgreSQL would follow the language of the database."""
+    return String(length).with_variant(String(length, collation="C"), "postgresql")
+
 
 alerts = Table(
     "alerts",
     metadata,
-    Column("alert_id", String(20), primary_key=True),
+    Column("alert_id", ordered(20), primary_key=True),
     Column("actor", String, nullable=False, index=True),
-    Column("opened_at", String(32), nullable=False, index=True),
-    Column("updated_at", String(32), nullable=False),
+    Column("opened_at", ordered(32), nullable=False, index=True),
+    Column("updated_at", ordered(32), nullable=False),
     Column("risk", Double, nullable=False),
     Column("severity", String(8), nullable=False),
     Column("body", Text, nullable=False),
@@ -31,13 +37,37 @@ alerts = Table(
 checkpoints = Table(
     "checkpoints",
     metadata,
-    Column("shard", String, primary_key=True),
+    Column("shard", ordered(), primary_key=True),
     Column("position", String),
     Column("snapshot", String),
     Column("sha256", String(64)),
-    Column("former", String),
     Column("counters", Text),
     Column("epoch", Integer, nullable=False),
+    Column("former", String),
+)
+
+snapshots = Table(
+    "snapshots",
+    metadata,
+    Column("shard", ordered(), primary_key=True),
+    Column("name", ordered(), primary_key=True),
+    Column("body", LargeBinary, nullable=False),
+)
+
+# A sequence that was deleted is never given again: a late word about it must not meet another row.
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("sequence", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    Column("receiver", String, nullable=False),
+    Column("shard", String, nullable=False),
+    Column("alert_id", ordered(20), nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("actor", String, nullable=False),
+    Column("body", Text, nullable=False),
+    UniqueConstraint("receiver", "alert_id", "revision", name="uq_outbox_receiver_alert_id_revision"),
+    Index("ix_outbox_receiver_shard_sequence", "receiver", "shard", "sequence"),
+    sqlite_autoincrement=True,
 )
 
 

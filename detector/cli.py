@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from detector import cli_demo, cli_records
+from detector import cli_db, cli_demo, cli_records
 from detector.cli_options import (
     BUDGET,
     CONFIG,
@@ -43,6 +43,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
+app.add_typer(cli_db.databases, name="db")
 app.add_typer(cli_records.letters, name="deadletters")
 app.add_typer(cli_records.mappings, name="map")
 app.command("demo")(cli_demo.demo)
@@ -187,16 +188,13 @@ def explain(
     from rich.console import Console
 
     from alerts.terminal import alert_detail
-    from detector.config import StateConfig, load_config
     from detector.lookup import alert_in_file, alert_in_state, known_in_state
 
-    zone = ZoneInfo(load_config(config).time.zone)
-    found = (
-        alert_in_file(alerts, alert_id) if alerts is not None else alert_in_state(StateConfig(folder=state), alert_id)
-    )
+    settings = configured(config, state=state)
+    found = alert_in_file(alerts, alert_id) if alerts is not None else alert_in_state(settings.state, alert_id)
     if reveal and state is not None:
-        (found,) = reveal_all([found], known_in_state(StateConfig(folder=state)))
-    Console().print(alert_detail(found, zone))
+        (found,) = reveal_all([found], known_in_state(settings.state))
+    Console().print(alert_detail(found, ZoneInfo(settings.time.zone)))
 
 
 @app.command()
@@ -209,12 +207,11 @@ def baseline(
     """Show what is normal for one actor and for the actor's peers."""
     from rich.console import Console
 
-    from detector.config import overridden
     from detector.lookup import resting_shards
     from detector.portrait import portrait_of
     from detector.report import hours_lines, portrait_table
 
-    settings = overridden(configured(config), "state", folder=state)
+    settings = configured(config, state=state)
     portrait = portrait_of(resting_shards(settings, tokens_of(settings)), actor)
     typer.echo(
         f"{portrait.pseudonym}: peer group {portrait.group}, {portrait.peers} peers, {portrait.active_days} active days"

@@ -43,7 +43,8 @@ def configured(
 ) -> "Config":
     """The configuration of a file with the command line's word above it.
 
-    A live run's state folder is left alone: only ``state`` names one, unless ``keep_state``.
+    A live run's state is left alone: only ``state`` names a folder, unless ``keep_state``. The configuration's database
+    goes with the configuration's folder and with no other.
     """
     from detector.config import load_config, overridden
 
@@ -53,7 +54,11 @@ def configured(
         # Files named here take the place of the configuration's topic.
         kafka: dict[str, object] | None = {} if paths else None
         config = overridden(config, "source", paths=paths, kafka=kafka, mapping=inputs.mapping, follow=False)
-        config = config.model_copy(update={"state": config.state.model_copy(update={"folder": state})})
+        own = config.state.folder
+        same = state is not None and own is not None and state.absolute() == own.absolute()
+        database = config.state.database if same else None
+        kept = config.state.model_copy(update={"folder": state, "database": database})
+        config = config.model_copy(update={"state": kept})
     context = {name: getattr(inputs, name) for name in ("roster", "assignments", "honey", "vips")}
     return overridden(overridden(config, "context", **context), "risk", budget=budget)
 

@@ -11,6 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from detector.errors import ConfigError
 
 if TYPE_CHECKING:
+    from sqlalchemy import URL
+
     from streams.kafka import KafkaConfig
 
 DEFAULTS = Path(__file__).with_name("innerwatch.toml")
@@ -128,13 +130,24 @@ class StateConfig(_Section):
     """Where state is kept between runs."""
 
     folder: Path | None = None
+    database: str | None = None
+    password_file: Path | None = None
     checkpoint_events: Annotated[int, Field(ge=1)] = 50_000
     checkpoint_s: Annotated[float, Field(gt=0)] = 60.0
 
     @property
     def kept(self) -> bool:
         """Whether state is kept at all."""
-        return self.folder is not None
+        return self.folder is not None or self.database is not None
+
+    @field_validator("database")
+    @classmethod
+    def _known_database(cls, value: str | None) -> str | None:
+        if value is not None:
+            url = _database_url(value)
+            if url.get_backend_name() == "sqlite" and not url.database:
+                raise ValueError("an SQLite database without a file keeps nothing; write sqlite:/// and a path")
+        return value
 
 
 class PrivacyConfig(_Section):
@@ -224,7 +237,26 @@ def _anchored(config: Config, folder: Path) -> Config:
     """Make each relative path absolute, taken from the folder of the configuration file."""
     config = _moved(config, folder)
     paths = tuple(p if p == "-" or Path(p).is_absolute() else str(folder / p) for p in config.source.paths)
-    return config.model_copy(update={"source": config.source.model_copy(update={"paths": paths})})
+    source = config.source.model_copy(update={"paths": paths})
+    state = config.state.model_copy(update={"database": _anchored_database(config.state.database, folder)})
+    return config.model_copy(update={"source": source, "state": state})
+
+
+def _anchored_database(database: str | None, folder: Path) -> str | None:
+    url = None if database is None else _database_url(database)
+    if url is None or url.get_backend_name() != "sqlite" or Path(url.database or "").is_absolute():
+        return database
+    return url.set(database=str(folder.absolute() / (url.database or ""))).render_as_string()
+
+
+def _database_url(text: str) -> "URL":
+    from alerts.errors import StoreError  # noqa: PLC0415 - SQLAlchemy takes longer to load than the rest of this
+    from alerts.place import database_url  # noqa: PLC0415
+
+    try:
+        return database_url(text)
+    except StoreError as error:
+        raise ValueError(str(error)) from None
 
 
 def _moved(section: Section, folder: Path) -> Section:

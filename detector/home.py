@@ -8,7 +8,7 @@ from detector.checkpoint import Checkpoints, Saved, read_latest
 from detector.config import StateConfig
 from detector.errors import CheckpointError, ConfigError
 from detector.shard import SHARD
-from detector.snapshots import FolderSnapshots, Snapshots
+from detector.snapshots import FolderSnapshots, Snapshots, StoreSnapshots
 
 STORE: Final = "alerts.db"
 DEAD_LETTERS: Final = "deadletters.jsonl"
@@ -27,15 +27,8 @@ class Home:
     """
 
     def __init__(self, config: StateConfig, *, read_only: bool = False) -> None:
-        if config.folder is None:
-            raise ConfigError("state.folder is not set; state is kept there, so name a folder")
         self._folder = config.folder
-        path = config.folder / STORE
-        if read_only and not path.is_file():
-            raise CheckpointError(
-                f"{config.folder}: no state here; name the folder given to replay --state, or state.folder of run"
-            )
-        self.store = Store(f"sqlite:///{path}", read_only=read_only)
+        self.store = Store(database_of(config, must_exist=read_only), config.password_file, read_only=read_only)
 
     def checkpoints(self, shard: str) -> Checkpoints:
         """Become the owner of a shard."""
@@ -49,19 +42,41 @@ class Home:
         """
         saved = read_latest(self._snapshots(shard), self.store.checkpoint(shard))
         if saved is None:
-            raise CheckpointError(f"{self._folder}: nothing was committed yet; let a replay or run get further")
+            raise CheckpointError(f"{shard}: nothing was committed yet; let a replay or run get further")
         return saved
 
-    def dead_letters(self, shard: str) -> Path:
-        """The file of a shard's rejected records."""
-        return self._place(shard) / DEAD_LETTERS
+    def dead_letters(self, shard: str) -> Path | None:
+        """The file of a shard's rejected records; ``None`` without a folder."""
+        return self._place(self._folder, shard) / DEAD_LETTERS if self._folder is not None else None
 
     def close(self) -> None:
         """Let go of the store."""
         self.store.close()
 
     def _snapshots(self, shard: str) -> Snapshots:
-        return FolderSnapshots(self._place(shard))
+        if self._folder is None:
+            return StoreSnapshots(self.store, shard)
+        return FolderSnapshots(self._place(self._folder, shard))
 
-    def _place(self, shard: str) -> Path:
-        return self._folder if shard == SHARD else self._folder / shard
+    @staticmethod
+    def _place(folder: Path, shard: str) -> Path:
+        return folder if shard == SHARD else folder / shard
+
+
+def database_of(config: StateConfig, *, must_exist: bool) -> str:
+    """The URL of the database that the configuration names, or of the file in its folder.
+
+    Raises:
+        CheckpointError: that file must exist and does not.
+        ConfigError: neither is named.
+    """
+    if config.database is not None:
+        return config.database
+    if config.folder is None:
+        raise ConfigError("state.folder is not set; state is kept there, so name a folder, or a state.database")
+    path = config.folder / STORE
+    if must_exist and not path.is_file():
+        raise CheckpointError(
+            f"{config.folder}: no state here; name the folder given to replay --state, or state.folder of run"
+        )
+    return f"sqlite:///{path}"

@@ -187,7 +187,7 @@ class Keeper:
 
     def _resume(self, home: Home, name: str) -> None:
         self._checkpoints = home.checkpoints(name)
-        self.dead_letters = home.dead_letters(name)
+        self.dead_letters = home.dead_letters(name) or self.dead_letters
         self.resumed = self._checkpoints.latest()
         own = {"letters": 0, "replayed": 0}
         if self.resumed is not None:

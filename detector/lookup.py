@@ -7,11 +7,14 @@ from pathlib import Path
 import msgspec
 
 from alerts.alert import Alert
+from alerts.contents import Contents
+from alerts.database import Database
 from alerts.lines import read_alerts
+from alerts.schema import upgrade
 from detector.config import Config, StateConfig
 from detector.context import read_context
 from detector.errors import CheckpointError, NotFoundError
-from detector.home import Home
+from detector.home import Home, database_of
 from detector.shard import SHARD, Known, Shard
 from detector.state import unpacked_values
 from streams import SourceError, Tokens
@@ -44,6 +47,18 @@ def known_in_state(config: StateConfig) -> Mapping[str, Known]:
         for shard in home.store.shards():
             known |= msgspec.convert(unpacked_values(home.saved(shard).state["shard"])["known"], dict[str, Known])
     return known
+
+
+def contents_of(config: StateConfig) -> Contents:
+    """What is in the database of a state; a look at every row comes before."""
+    with closing(Home(config, read_only=True)) as home:
+        return home.store.contents()
+
+
+def upgraded(config: StateConfig) -> tuple[str, str | None, str]:
+    """Bring the database of a state up to date: where it is, its version before, None if empty, and after."""
+    with closing(Database(database_of(config, must_exist=True), config.password_file)) as database:
+        return database.place, *upgrade(database)
 
 
 def resting_shards(config: Config, tokens: Tokens) -> list[Shard]:

@@ -1,4 +1,4 @@
-"""A snapshot: named arrays in one file that is whole or is refused."""
+"""A snapshot: named arrays in one piece that is whole or is refused."""
 
 import os
 from collections.abc import Mapping
@@ -29,26 +29,55 @@ class _Array(msgspec.Struct, frozen=True, array_like=True):
     data: bytes
 
 
-def write_snapshot(path: Path, state: Mapping[str, NDArray[Any]]) -> str:
-    """Replace the file at ``path`` by the state, all or nothing, also through a power cut; mode 0600.
+def packed(state: Mapping[str, NDArray[Any]]) -> tuple[bytes, str]:
+    """A state as bytes, and the SHA-256 of its arrays in hexadecimal.
 
     The layout is a line naming the schema, the SHA-256 of the rest, and MessagePack of every array's type, shape and
     bytes, compressed by zstd. The same state gives the same bytes.
-
-    Returns:
-        the SHA-256 of the compressed arrays, in hexadecimal.
-
-    Raises:
-        CheckpointError: the folder is missing, full or not writable; a file that was there is as before.
     """
     arrays = {name: _packed(array) for name, array in state.items()}
     body = zstandard.ZstdCompressor(level=LEVEL).compress(msgspec.msgpack.encode(arrays))
     digest = sha256(body)
+    return b"".join((SCHEMA, digest.digest(), body)), digest.hexdigest()
+
+
+def unpacked(content: bytes, where: str, expected: str | None = None) -> State:
+    """The state in bytes, checked against their own checksum and, if given, the ``expected`` one.
+
+    Raises:
+        CheckpointError: they are damaged, of another schema, or not what was expected; ``where`` begins the message.
+    """
+    if not content.startswith(SCHEMA):
+        kind = "of another schema" if content.startswith(SCHEMA.partition(b"/")[0]) else "damaged or no state"
+        raise CheckpointError(f"{where}: the state is {kind}; use the release that wrote it, or restore a backup")
+    start = len(SCHEMA) + DIGEST_BYTES
+    digest, body = content[len(SCHEMA) : start], content[start:]
+    found = sha256(body)
+    if found.digest() != digest or expected not in (None, found.hexdigest()):
+        raise CheckpointError(f"{where}: the state is damaged: its checksum is wrong")
+    try:
+        plain = zstandard.ZstdDecompressor().decompress(body)
+        arrays = msgspec.msgpack.decode(plain, type=dict[str, _Array])
+        return {name: _unpacked(array) for name, array in arrays.items()}
+    except (zstandard.ZstdError, msgspec.DecodeError, ValueError, TypeError) as error:
+        raise CheckpointError(f"{where}: the state cannot be read ({error})") from error
+
+
+def write_snapshot(path: Path, state: Mapping[str, NDArray[Any]]) -> str:
+    """Replace the file at ``path`` by the state, all or nothing, also through a power cut; mode 0600.
+
+    Returns:
+        the SHA-256 of the arrays, in hexadecimal.
+
+    Raises:
+        CheckpointError: the folder is missing, full or not writable; a file that was there is as before.
+    """
+    content, digest = packed(state)
     draft = path.with_name(f".{path.name}.draft")
     try:
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "wb") as file:
-            file.writelines((SCHEMA, digest.digest(), body))
+            file.write(content)
             file.flush()
             os.fsync(file.fileno())
         draft.replace(path)
@@ -59,11 +88,11 @@ def write_snapshot(path: Path, state: Mapping[str, NDArray[Any]]) -> str:
             f"{path}: cannot write the state ({error.strerror}); make room or check the folder, then start again: "
             "nothing is lost"
         ) from error
-    return digest.hexdigest()
+    return digest
 
 
 def read_snapshot(path: Path, expected: str | None = None) -> State:
-    """The state in a file, checked against its own checksum and, if given, the ``expected`` one.
+    """The state in a file; see ``unpacked``.
 
     Raises:
         CheckpointError: the file is missing, damaged, of another schema, or not the one that was expected.
@@ -72,20 +101,7 @@ def read_snapshot(path: Path, expected: str | None = None) -> State:
         content = path.read_bytes()
     except OSError as error:
         raise CheckpointError(f"{path}: cannot read the state ({error.strerror})") from error
-    if not content.startswith(SCHEMA):
-        kind = "of another schema" if content.startswith(SCHEMA.partition(b"/")[0]) else "damaged or no state"
-        raise CheckpointError(f"{path}: the state is {kind}; use the release that wrote it, or restore a backup")
-    start = len(SCHEMA) + DIGEST_BYTES
-    digest, body = content[len(SCHEMA) : start], content[start:]
-    found = sha256(body)
-    if found.digest() != digest or expected not in (None, found.hexdigest()):
-        raise CheckpointError(f"{path}: the state is damaged: its checksum is wrong")
-    try:
-        plain = zstandard.ZstdDecompressor().decompress(body)
-        arrays = msgspec.msgpack.decode(plain, type=dict[str, _Array])
-        return {name: _unpacked(array) for name, array in arrays.items()}
-    except (zstandard.ZstdError, msgspec.DecodeError, ValueError, TypeError) as error:
-        raise CheckpointError(f"{path}: the state cannot be read ({error})") from error
+    return unpacked(content, str(path), expected)
 
 
 def _packed(array: NDArray[Any]) -> _Array:

@@ -6,7 +6,10 @@ from typing import Any, Final, Protocol
 
 from numpy.typing import NDArray
 
-from detector.snapshot import State, read_snapshot, write_snapshot
+from alerts.errors import UnknownSnapshotError
+from alerts.store import Store
+from detector.errors import CheckpointError
+from detector.snapshot import State, packed, read_snapshot, unpacked, write_snapshot
 
 SUFFIX: Final = ".state"
 
@@ -55,3 +58,37 @@ class FolderSnapshots:
         for name in self.names():
             if name < before:
                 (self._folder / name).unlink(missing_ok=True)
+
+
+class StoreSnapshots:
+    """Snapshots as rows of the store, for hosts that have no folder in common.
+
+    Args:
+        store: the shard's owner writes by it.
+        shard: whose they are.
+    """
+
+    def __init__(self, store: Store, shard: str) -> None:
+        self._store, self._shard = store, shard
+
+    def names(self) -> list[str]:
+        """The names of the shard's rows."""
+        return self._store.snapshot_names(self._shard)
+
+    def write(self, name: str, state: Mapping[str, NDArray[Any]]) -> str:
+        """Write a row, in a transaction of its own."""
+        content, digest = packed(state)
+        self._store.put_snapshot(self._shard, name, content)
+        return digest
+
+    def read(self, name: str, expected: str | None = None) -> State:
+        """Read a row."""
+        try:
+            content = self._store.snapshot(self._shard, name)
+        except UnknownSnapshotError as error:
+            raise CheckpointError(str(error)) from error
+        return unpacked(content, f"snapshot {name} of shard {self._shard}", expected)
+
+    def drop(self, before: str) -> None:
+        """Delete rows."""
+        self._store.drop_snapshots(self._shard, before)

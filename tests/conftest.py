@@ -8,6 +8,7 @@ import pytest
 from hypothesis import settings
 
 from tests.real.broker import Broker, running_broker
+from tests.real.postgres import Postgres, running_postgres
 
 CI: Final = os.environ.get("CI") == "true"
 OUT_OF_REACH: Final = ("needs a Kafka broker", "needs a PostgreSQL server", "needs a container engine")
@@ -23,6 +24,21 @@ def kafka_broker(tmp_path_factory: pytest.TempPathFactory) -> Generator[Broker, 
     """A real Kafka broker, one for each test process that asks for it."""
     with running_broker(tmp_path_factory.mktemp("broker")) as broker:
         yield broker
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Generator[Postgres, None, None]:
+    """A real PostgreSQL server, one for each test process that asks for it."""
+    with running_postgres() as server:
+        yield server
+
+
+@pytest.fixture
+def postgres_url(postgres: Postgres) -> Generator[str, None, None]:
+    """An empty database of its own for each test; the password is in ``postgres.password_file``."""
+    name = postgres.new_database()
+    yield postgres.url(name)
+    postgres.drop_database(name)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -189,8 +189,9 @@ def differences(left: StateConfig, right: StateConfig) -> list[str]:
             shards = home.store.shards()
             states.append({f"{shard}/{k}": v for shard in shards for k, v in home.saved(shard).state.items()})
             alerts.append([alert_line(alert) for alert in home.store.alerts()])
-            if getattr(right, "database", None) is None:
-                letters.append([home.dead_letters(shard).read_bytes() for shard in shards])
+            if right.database is None:
+                places = [home.dead_letters(shard) for shard in shards]
+                letters.append([place.read_bytes() if place and place.exists() else b"" for place in places])
     found += ["alerts"] if alerts[0] != alerts[1] else []
     found += ["dead letters"] if letters and letters[0] != letters[1] else []
     names = set(states[0]) ^ set(states[1])

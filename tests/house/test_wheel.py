@@ -17,7 +17,7 @@ ROOMS = ("alerts", "detector", "models", "streams")
 ROOT_FILES = ("LICENSE", "README.md", "pyproject.toml", "setup.cfg")
 COMMANDS = (
     "replay", "run", "simulate", "evaluate", "explain", "baseline", "check", "deadletters",
-    "deadletters list", "deadletters replay", "map", "map test", "demo",
+    "deadletters list", "deadletters replay", "map", "map test", "demo", "db", "db check", "db upgrade",
 )  # fmt: skip
 
 pytestmark = pytest.mark.slow
