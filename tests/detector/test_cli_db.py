@@ -19,8 +19,8 @@ from tests.real.postgres import PASSWORD, Postgres
 
 @pytest.fixture
 def state(tmp_path: Path) -> Path:
-    with closing(Home(StateConfig(folder=tmp_path / "state"))) as home:
-        home.checkpoints(SHARD)
+    with closing(Home(StateConfig(folder=tmp_path / "state"))) as made:
+        made.checkpoints(SHARD)
     return tmp_path / "state"
 
 
