@@ -27,9 +27,12 @@ class KafkaSourceConfig(_Section):
     partition: Annotated[int, Field(ge=0)] = 0
     tls: bool = False
     ca_file: Path | None = None
+    certificate_file: Path | None = None
+    key_file: Path | None = None
     username: str | None = None
     password_file: Path | None = None
-    mechanism: Literal["SCRAM-SHA-512", "SCRAM-SHA-256"] = "SCRAM-SHA-512"
+    token_file: Path | None = None
+    mechanism: Literal["SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN", "OAUTHBEARER"] = "SCRAM-SHA-512"
 
 
 class SourceConfig(_Section):
