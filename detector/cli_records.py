@@ -90,7 +90,7 @@ def try_mapping(
     """Show the events that a mapping makes of sample records, and what it left unmapped."""
     from streams import MappedFormat, explain_mapping, open_format, open_sources
 
-    format_ = open_format(mapping, tokens_of(configured(None)))
+    format_ = open_format(mapping, tokens_of(configured(None))).inner
     if not isinstance(format_, MappedFormat):
         raise typer.BadParameter(f"{mapping} is read as it is, without a mapping", param_hint="MAPPING")
     source = open_sources(samples, format_.framing)
