@@ -25,6 +25,7 @@ class KafkaSourceConfig(_Section):
     servers: tuple[Annotated[str, Field(pattern=r"^[^\s/]+:\d+$")], ...] = ()
     topic: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,249}$")] = "access-events"
     partition: Annotated[int, Field(ge=0)] = 0
+    key: Literal["actor", "any"] = "actor"
     tls: bool = False
     ca_file: Path | None = None
     certificate_file: Path | None = None

@@ -1,12 +1,13 @@
 """A real Apache Kafka broker in KRaft mode, for tests: from Maven Central, on free loopback ports, data in a folder."""
 
 import fcntl
+import json
 import shutil
 import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from hashlib import blake2b
 from pathlib import Path
@@ -116,7 +117,18 @@ class Broker:
     def publish(
         self, topic: str, values: Sequence[bytes | None], partitions: int = 1, compression: str = "lz4"
     ) -> None:
-        """Make the topic if there is none, and append the values to its first partition."""
+        """Make the topic if there is none, and append the values to its first partition, keyed by their actors."""
+        self.send(topic, [(actor_of(value), value, []) for value in values], partitions, 0, compression)
+
+    def send(
+        self,
+        topic: str,
+        messages: Iterable[tuple[bytes | None, bytes | None, list[tuple[str, bytes]]]],
+        partitions: int = 1,
+        partition: int | None = None,
+        compression: str = "lz4",
+    ) -> None:
+        """Make the topic if there is none, and append messages of key, value and headers where keys belong."""
         admin = KafkaAdminClient(bootstrap_servers=self.address)
         with suppress(TopicAlreadyExistsError):
             admin.create_topics({topic: {"num_partitions": partitions, "replication_factor": 1}})
@@ -124,8 +136,8 @@ class Broker:
         producer = KafkaProducer(
             bootstrap_servers=self.address, linger_ms=20, compression_type=compression, max_request_size=4 << 20
         )
-        for value in values:
-            producer.send(topic, value, key=b"key", partition=0)
+        for key, value, headers in messages:
+            producer.send(topic, value, key, headers, partition)
         producer.flush()
         producer.close()
 
@@ -152,6 +164,14 @@ class Broker:
 
     def _java(self, *arguments: str) -> None:
         subprocess.run([*JAVA, "-cp", self._classpath, *arguments], check=True, capture_output=True)
+
+
+def actor_of(value: bytes | None) -> bytes:
+    """The id of the actor of an event, "key" for what is none."""
+    try:
+        return str(json.loads(value or b"")["actor"]["id"]).encode()
+    except (ValueError, TypeError, KeyError):
+        return b"key"
 
 
 @contextmanager
