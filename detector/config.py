@@ -16,6 +16,7 @@ class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+TopicName = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,249}$")]
 Section = TypeVar("Section", bound=_Section)
 
 
@@ -23,7 +24,7 @@ class KafkaSourceConfig(_Section):
     """The partition of a Kafka topic that is read; without servers, none is."""
 
     servers: tuple[Annotated[str, Field(pattern=r"^[^\s/]+:\d+$")], ...] = ()
-    topic: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,249}$")] = "access-events"
+    topic: TopicName = "access-events"
     partition: Annotated[int, Field(ge=0)] = 0
     key: Literal["actor", "any"] = "actor"
     tls: bool = False
@@ -49,6 +50,13 @@ class SourceConfig(_Section):
         if self.paths and self.kafka.servers:
             raise ValueError("paths and kafka.servers are both set; a shard has one log, so name one of them")
         return self
+
+
+class TopicsConfig(_Section):
+    """The topics that are written, at the servers of the source and by its rights; "" is none."""
+
+    alerts: TopicName | Literal[""] = ""
+    dead_letters: TopicName | Literal[""] = ""
 
 
 class ContextConfig(_Section):
@@ -150,6 +158,7 @@ class Config(_Section):
     """The whole configuration, frozen. Relative paths are relative to the file they stand in."""
 
     source: SourceConfig = SourceConfig()
+    topics: TopicsConfig = TopicsConfig()
     context: ContextConfig = ContextConfig()
     time: TimeConfig = TimeConfig()
     intake: IntakeConfig = IntakeConfig()
@@ -160,6 +169,15 @@ class Config(_Section):
     state: StateConfig = StateConfig()
     privacy: PrivacyConfig = PrivacyConfig()
     metrics: MetricsConfig = MetricsConfig()
+
+    @model_validator(mode="after")
+    def _topics_apart(self) -> "Config":
+        written = [name for name in (self.topics.alerts, self.topics.dead_letters) if name]
+        if written and not self.source.kafka.servers:
+            raise ValueError("topics are written at source.kafka.servers, which is not set; name the brokers")
+        if len({*written, self.source.kafka.topic}) <= len(written):
+            raise ValueError("topics.alerts, topics.dead_letters and source.kafka.topic must be different topics")
+        return self
 
 
 def load_config(path: Path | None) -> Config:
@@ -193,7 +211,8 @@ def _complaints(error: ValidationError) -> list[str]:
         if item["type"] == "extra_forbidden":
             lines.append(f"unknown key {key!r}; the known keys are listed in {DEFAULTS.name}")
         else:
-            lines.append(f"{key!r}: {item['msg'].removeprefix('Value error, ')}")
+            place = f"{key!r}: " if key else ""  # of a complaint about several sections there is none
+            lines.append(place + item["msg"].removeprefix("Value error, "))
     return lines
 
 
