@@ -157,6 +157,19 @@ class DeadLetterSource:
         self._lines.close()
 
 
+def rejected_of(letter: Letter) -> Rejected:
+    """What a line of the file says was rejected."""
+    key = base64.b64decode(letter.key) if letter.key is not None else None
+    raw, position = base64.b64decode(letter.raw), Position(letter.source, letter.offset)
+    return Rejected(letter.reason, letter.detail, position, raw, key, letter.content_type)
+
+
+def tried_again(rejected: Rejected) -> Record:
+    """The record that was rejected, where it stood; one that is not whole keeps its flaw."""
+    flaw, detail = (rejected.reason, rejected.detail) if rejected.reason in CUT else (None, "")
+    return Record(rejected.raw, rejected.position, flaw, detail, rejected.key, rejected.content_type)
+
+
 def _letter(line: bytes, where: str) -> Letter:
     try:
         letter = msgspec.json.decode(line, type=Letter)
@@ -170,10 +183,7 @@ def _letter(line: bytes, where: str) -> Letter:
 
 
 def _record(letter: Letter) -> Record:
-    raw, position = base64.b64decode(letter.raw), Position(letter.source, letter.offset)
-    flaw, detail = (letter.reason, letter.detail) if letter.reason in CUT else (None, "")
-    key = base64.b64decode(letter.key) if letter.key is not None else None
-    return Record(raw, position, flaw, detail, key, letter.content_type)
+    return tried_again(rejected_of(letter))
 
 
 def _whole_lines(descriptor: int) -> int:

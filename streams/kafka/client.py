@@ -16,6 +16,7 @@ from streams.kafka.rights import Rights, options_of
 
 ANSWER_MS = 10_000  # for a question to the broker
 FETCH_BYTES = 4 << 20  # of one answer, four times the largest record kept whole
+BACKOFF_MS = 2_000  # at most between two tries to reach a broker that is away, while somebody waits for a flush
 LINGER_MS = 20  # that messages wait for others to be sent with
 
 DISCONNECTED = "socket disconnected"
@@ -60,6 +61,7 @@ def open_producer(config: KafkaConfig, **options: object) -> Any:
         "linger_ms": LINGER_MS,
         "max_request_size": FETCH_BYTES,
         "max_block_ms": ANSWER_MS,
+        "reconnect_backoff_max_ms": BACKOFF_MS,
         "allow_auto_create_topics": False,
     }
     return _open(kafka.KafkaProducer, config, {**fixed, **options})

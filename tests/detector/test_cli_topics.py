@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 from kafka import KafkaAdminClient
 
+from streams import DeadLetters, Position, Reason, Rejected
+from streams.kafka import KafkaConfig, LetterWriter
 from tests.detector.test_cli import innerwatch
 from tests.real.broker import Broker
 
@@ -58,3 +60,40 @@ def test_without_servers_it_says_so(tmp_path: Path, capfd: pytest.CaptureFixture
     (tmp_path / "files.toml").write_text("")
     assert innerwatch("topics", "check", "--config", tmp_path / "files.toml") == 1
     assert capfd.readouterr().err == "innerwatch: source.kafka.servers is not set; name the brokers\n"
+
+
+@pytest.mark.slow
+def test_dead_letters_in_a_topic_are_listed_like_those_in_a_file(
+    kafka_broker: Broker, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    config = config_in(tmp_path, f'"{kafka_broker.address}"', "listed")
+    assert innerwatch("topics", "create", "--config", config, "--partitions", 1) == 0
+    letters = [
+        Rejected(Reason.NOT_JSON, "malformed", Position("listed-0", 4), b"{", b"E1"),
+        Rejected(Reason.WRONG_KEY, "odd \x1b[2J \u202e words", Position("listed-0", 7), b"{}", b""),
+    ]
+    writer = LetterWriter(KafkaConfig((kafka_broker.address,), "listed"), "listed.dead")
+    file = DeadLetters(tmp_path / "letters")
+    for letter in letters:
+        writer.write(letter)
+        file.write(letter)
+    writer.flush()
+    writer.close()
+    file.close()
+    capfd.readouterr()
+    for options in ([], ["--raw"]):
+        assert innerwatch("deadletters", "list", tmp_path / "letters", *options) == 0
+        said = capfd.readouterr()
+        assert innerwatch("deadletters", "list", "--topic", "listed.dead", "--config", config, *options) == 0
+        assert capfd.readouterr() == said
+        assert said.err == "1 not_json\n1 wrong_key\n"
+        assert "\x1b" not in said.out
+    assert said.out == "{\n{}\n"
+    kafka_broker.send("listed.dead", [(b"k", b"v", [])])
+    assert innerwatch("deadletters", "list", "--topic", "listed.dead", "--config", config) == 0
+    assert "1 messages in listed.dead are no dead letters" in capfd.readouterr().err
+
+
+def test_dead_letters_are_in_one_place(tmp_path: Path) -> None:
+    assert innerwatch("deadletters", "list") == 2
+    assert innerwatch("deadletters", "list", tmp_path, "--topic", "x") == 2
