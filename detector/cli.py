@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from detector import cli_demo, cli_records, cli_topics
+from detector import cli_demo, cli_records, cli_rekey, cli_topics
 from detector.cli_options import (
     BUDGET,
     CONFIG,
@@ -44,6 +44,7 @@ app = typer.Typer(
 app.add_typer(cli_records.letters, name="deadletters")
 app.add_typer(cli_records.mappings, name="map")
 app.add_typer(cli_topics.topics, name="topics")
+app.command("rekey")(cli_rekey.rekey)
 app.command("demo")(cli_demo.demo)
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import kafka  # type: ignore[import-untyped]
@@ -54,10 +54,17 @@ def open_consumer(config: KafkaConfig, **options: object) -> Any:
 
 
 def open_producer(config: KafkaConfig, **options: object) -> Any:
-    """A client that writes, each message once and in order; `SourceError` says why no server lets it in."""
+    """A client that writes, in order and at least once; `SourceError` says why no server lets it in.
+
+    An idempotent client of kafka-python 3.0.12 would be ended by one message that is too large for its topic, and
+    all that wait with it would fail for the same reason. So a retry may repeat a message here, and whoever reads
+    tells repeats by what is in them.
+    """
     fixed = {
-        "enable_idempotence": True,
+        "enable_idempotence": False,
         "acks": "all",
+        "retries": float("inf"),  # until the delivery has timed out
+        "max_in_flight_requests_per_connection": 1,  # so that a retry overtakes nothing
         "linger_ms": LINGER_MS,
         "max_request_size": FETCH_BYTES,
         "max_block_ms": ANSWER_MS,
@@ -70,6 +77,24 @@ def open_producer(config: KafkaConfig, **options: object) -> Any:
 def open_admin(config: KafkaConfig) -> Any:
     """A client that asks about topics and makes them; `SourceError` says why no server lets it in."""
     return _open(kafka.KafkaAdminClient, config, {})
+
+
+def settle(producer: Any, futures: Iterable[Any], timeout_s: float) -> None:
+    """Wait until each message has arrived or failed, which its future says; no longer than `timeout_s` for one."""
+    with suppress(errors.KafkaError):  # a flush of kafka-python 3.0.12 ends early when a batch was split
+        producer.flush(timeout_s)
+    for future in futures:
+        if not future.is_done:
+            with suppress(errors.KafkaError):
+                future.get(timeout_s)
+            if not future.is_done:
+                return
+
+
+def leave(producer: Any, timeout_s: float) -> None:
+    """Close a client that writes, as soon as what is on its way has arrived or failed."""
+    with suppress(errors.KafkaError):
+        producer.close(timeout_s)
 
 
 def _open(make: Any, config: KafkaConfig, options: dict[str, object]) -> Any:

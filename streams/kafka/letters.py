@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
-from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -12,7 +11,7 @@ from kafka import TopicPartition, errors  # type: ignore[import-untyped]
 
 from streams.deadletters import tried_again
 from streams.errors import DeadLetterError, SourceError
-from streams.kafka.client import ANSWER_MS, KafkaConfig, open_consumer, open_producer, servers_of
+from streams.kafka.client import ANSWER_MS, KafkaConfig, leave, open_consumer, open_producer, servers_of, settle
 from streams.kafka.message import CONTENT_TYPE, name_of
 from streams.position import Position
 from streams.record import Record
@@ -41,16 +40,8 @@ class LetterWriter:
         self._config, self._topic = config, topic
         self._sent: list[tuple[Rejected, Any]] = []
         self._bytes = 0
-        # One record that is too large ends an idempotent client of kafka-python 3.0.12 and fails all that wait with
-        # it. A letter that a retry repeats is harmless, since each coordinate is taken once.
         self._producer = open_producer(
-            config,
-            enable_idempotence=False,
-            retries=float("inf"),
-            max_in_flight_requests_per_connection=1,  # in order
-            compression_type="zstd",
-            delivery_timeout_ms=DELIVERY_MS,
-            request_timeout_ms=ANSWER_MS,
+            config, compression_type="zstd", delivery_timeout_ms=DELIVERY_MS, request_timeout_ms=ANSWER_MS
         )
         try:
             self._producer.partitions_for(topic)
@@ -95,8 +86,7 @@ class LetterWriter:
 
     def close(self) -> None:
         """Leave the broker, as soon as what is on its way has arrived or failed; closing twice is harmless."""
-        with suppress(errors.KafkaTimeoutError):
-            self._producer.close(FLUSH_S)
+        leave(self._producer, FLUSH_S)
 
     def _send(self, rejected: Rejected, raw: bytes, *more: tuple[str, bytes]) -> None:
         headers = [*_headers(rejected), *more]
@@ -107,8 +97,7 @@ class LetterWriter:
         self._sent.append((rejected, future))
 
     def _await(self, timeout_s: float) -> None:
-        with suppress(errors.KafkaTimeoutError):  # the letters say themselves whether they arrived
-            self._producer.flush(timeout_s)
+        settle(self._producer, [future for _, future in self._sent], timeout_s)
 
     def _taken(self, which: Any) -> list[tuple[Rejected, Any]]:
         """Take those out whose future is such."""

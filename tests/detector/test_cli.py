@@ -18,7 +18,7 @@ from tests.detector.small import KEY, SmallLog
 BAD = sorted((Path(__file__).parent / "bad_config").glob("*.toml"))
 COMMANDS = (
     "", "replay", "run", "simulate", "evaluate", "explain", "baseline", "check", "deadletters", "deadletters list",
-    "deadletters replay", "map", "map test", "demo", "topics", "topics create", "topics check",
+    "deadletters replay", "map", "map test", "demo", "topics", "topics create", "topics check", "rekey",
 )  # fmt: skip
 SAMPLE = Path(__file__).parents[1] / "data" / "cloudtrail" / "logs"
 
