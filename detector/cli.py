@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from detector import cli_db, cli_demo, cli_records
+from detector import cli_db, cli_demo, cli_records, cli_rekey, cli_topics
 from detector.cli_options import (
     BUDGET,
     CONFIG,
@@ -46,6 +46,8 @@ app = typer.Typer(
 app.add_typer(cli_db.databases, name="db")
 app.add_typer(cli_records.letters, name="deadletters")
 app.add_typer(cli_records.mappings, name="map")
+app.add_typer(cli_topics.topics, name="topics")
+app.command("rekey")(cli_rekey.rekey)
 app.command("demo")(cli_demo.demo)
 
 

@@ -6,37 +6,49 @@ import sys
 from collections import Counter
 from contextlib import closing
 from pathlib import Path
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from detector.cli_options import CONFIG, OUT, REVEAL, Inputs, configured, reveal_all, say, say_all, tokens_of
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from streams import Rejected
+
 letters = typer.Typer(help="Rejected records: see them, and replay them after a fix.", rich_markup_mode=None)
 mappings = typer.Typer(help="Mappings from other formats.", rich_markup_mode=None)
 
 PATH = Annotated[Path, typer.Argument(help="A file of dead letters, or the state folder it is in.")]
+AT_ONCE: Final = 500
+"""Letters asked for at once."""
 SHOWN: Final = 12
 """Unmapped paths shown of a sample: the commonest."""
 
 
 @letters.command("list")
 def list_letters(
-    path: PATH, raw: Annotated[bool, typer.Option("--raw", help="The records themselves.")] = False
+    path: Annotated[Path | None, typer.Argument(help="A file of dead letters, or the state folder it is in.")] = None,
+    *,
+    topic: Annotated[str | None, typer.Option(help="A topic of dead letters, at the servers of --config.")] = None,
+    config: CONFIG = None,
+    raw: Annotated[bool, typer.Option("--raw", help="The records themselves.")] = False,
 ) -> None:
     """List rejected records: where, why, and how many of each reason."""
-    from base64 import b64decode
+    from streams import Reason
 
-    from streams import count_letters, read_letters
-
-    file = _file_of(path)
-    for letter in read_letters(file):
+    if (path is None) == (topic is None):
+        raise typer.BadParameter("name either a file or state folder, or a topic by --topic")
+    counts: Counter[str] = Counter()
+    for letter in _in_file(_file_of(path)) if path is not None else _in_topic(config, topic or ""):
+        counts[letter.reason] += 1
         if raw:
-            sys.stdout.buffer.write(b64decode(letter.raw) + b"\n")
+            sys.stdout.buffer.write(letter.raw + b"\n")
         else:
-            typer.echo(f"{letter.source}@{letter.offset}\t{letter.reason.value}\t{letter.detail}")
+            typer.echo(f"{_printable(str(letter.position))}\t{letter.reason.value}\t{_printable(letter.detail)}")
     sys.stdout.flush()
-    say_all([f"{count:,} {reason.value}" for reason, count in count_letters(file).items()] or ["no dead letters"])
+    say_all([f"{counts[reason]:,} {reason.value}" for reason in Reason if counts[reason]] or ["no dead letters"])
 
 
 @letters.command("replay")
@@ -87,7 +99,7 @@ def try_mapping(
     """Show the events that a mapping makes of sample records, and what it left unmapped."""
     from streams import MappedFormat, explain_mapping, open_format, open_sources
 
-    format_ = open_format(mapping, tokens_of(configured(None)))
+    format_ = open_format(mapping, tokens_of(configured(None))).inner
     if not isinstance(format_, MappedFormat):
         raise typer.BadParameter(f"{mapping} is read as it is, without a mapping", param_hint="MAPPING")
     source = open_sources(samples, format_.framing)
@@ -112,6 +124,31 @@ def try_mapping(
         say_all(
             [f"  {count:6,} {name}" for name, count in sorted(unmapped.items(), key=lambda x: (-x[1], x[0]))[:SHOWN]]
         )
+
+
+def _in_file(file: Path) -> "Iterator[Rejected]":
+    from streams import read_letters, rejected_of
+
+    return (rejected_of(letter) for letter in read_letters(file))
+
+
+def _in_topic(config: Path | None, topic: str) -> "Iterator[Rejected]":
+    from detector.cli_topics import kafka_of
+    from streams.kafka import LetterTopic
+
+    source = LetterTopic(kafka_of(configured(config)), topic)
+    try:
+        while not source.finished:
+            yield from source.next_letters(AT_ONCE)
+    finally:
+        source.close()
+    if source.foreign:
+        say(f"{source.foreign:,} messages in {topic} are no dead letters and were passed over")
+
+
+def _printable(text: str) -> str:
+    """Without what would steer a terminal: others may write to a topic too."""
+    return "".join(one if one.isprintable() else "\ufffd" for one in text)
 
 
 def _file_of(path: Path) -> Path:

@@ -22,6 +22,7 @@ class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+TopicName = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,249}$")]
 Section = TypeVar("Section", bound=_Section)
 
 
@@ -29,15 +30,19 @@ class KafkaSourceConfig(_Section):
     """The Kafka topic that is read; without servers, none is."""
 
     servers: tuple[Annotated[str, Field(pattern=r"^[^\s/]+:\d+$")], ...] = ()
-    topic: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,249}$")] = "access-events"
+    topic: TopicName = "access-events"
+    key: Literal["actor", "any"] = "actor"
     group: Annotated[str, Field(min_length=1)] = "innerwatch"
     member: Annotated[str, Field(min_length=1)] | None = None
     session_timeout_s: Annotated[float, Field(ge=1, le=1_800)] = 45.0
     tls: bool = False
     ca_file: Path | None = None
+    certificate_file: Path | None = None
+    key_file: Path | None = None
     username: str | None = None
     password_file: Path | None = None
-    mechanism: Literal["SCRAM-SHA-512", "SCRAM-SHA-256"] = "SCRAM-SHA-512"
+    token_file: Path | None = None
+    mechanism: Literal["SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN", "OAUTHBEARER"] = "SCRAM-SHA-512"
 
     def client(self) -> "KafkaConfig":
         """The same, as the client wants it."""
@@ -60,6 +65,13 @@ class SourceConfig(_Section):
         if self.paths and self.kafka.servers:
             raise ValueError("paths and kafka.servers are both set; a shard has one log, so name one of them")
         return self
+
+
+class TopicsConfig(_Section):
+    """The topics that are written, at the servers of the source and by its rights; "" is none."""
+
+    alerts: TopicName | Literal[""] = ""
+    dead_letters: TopicName | Literal[""] = ""
 
 
 class ContextConfig(_Section):
@@ -185,6 +197,7 @@ class Config(_Section):
     """The whole configuration, frozen. Relative paths are relative to the file they stand in."""
 
     source: SourceConfig = SourceConfig()
+    topics: TopicsConfig = TopicsConfig()
     context: ContextConfig = ContextConfig()
     time: TimeConfig = TimeConfig()
     intake: IntakeConfig = IntakeConfig()
@@ -196,6 +209,15 @@ class Config(_Section):
     privacy: PrivacyConfig = PrivacyConfig()
     metrics: MetricsConfig = MetricsConfig()
     run: RunConfig = RunConfig()
+
+    @model_validator(mode="after")
+    def _topics_apart(self) -> "Config":
+        written = [name for name in (self.topics.alerts, self.topics.dead_letters) if name]
+        if written and not self.source.kafka.servers:
+            raise ValueError("topics are written at source.kafka.servers, which is not set; name the brokers")
+        if len({*written, self.source.kafka.topic}) <= len(written):
+            raise ValueError("topics.alerts, topics.dead_letters and source.kafka.topic must be different topics")
+        return self
 
 
 def load_config(path: Path | None) -> Config:
@@ -229,7 +251,8 @@ def _complaints(error: ValidationError) -> list[str]:
         if item["type"] == "extra_forbidden":
             lines.append(f"unknown key {key!r}; the known keys are listed in {DEFAULTS.name}")
         else:
-            lines.append(f"{key!r}: {item['msg'].removeprefix('Value error, ')}")
+            place = f"{key!r}: " if key else ""  # of a complaint about several sections there is none
+            lines.append(place + item["msg"].removeprefix("Value error, "))
     return lines
 
 

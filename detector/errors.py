@@ -5,6 +5,7 @@
         ContextError        a roster, honey list, VIP list, assignment or calendar file
         CheckpointError     a state folder, snapshot or the record of a position
         MetricsError        the endpoint of the metrics cannot be opened
+        TopicsError         a topic of Kafka that must be mended before a run
         UnreadableError     a log of which not one record could be read
         NotFoundError       an alert or an actor that was asked for and is not there
 
@@ -30,6 +31,10 @@ class CheckpointError(DetectorError):
 
 class MetricsError(DetectorError):
     """The endpoint of the metrics cannot be opened: names the address."""
+
+
+class TopicsError(DetectorError):
+    """A topic must be mended before a run: names it."""
 
 
 class UnreadableError(DetectorError):

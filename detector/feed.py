@@ -6,6 +6,7 @@ from alerts.alert import Alert
 from detector.config import Config
 from detector.keeper import Keeper
 from detector.recent import LONGEST_PIECE
+from detector.shard import Shard
 from streams import Follow, Position, Source, SourceError, open_sources
 
 BATCH_RECORDS: Final = LONGEST_PIECE
@@ -67,6 +68,7 @@ class Feed:
     def _open(self, resume: Position | None) -> Source:
         source, framing = self._config.source, self.keeper.shard.framing
         if source.kafka.servers:
+            require_lines(self.keeper.shard)
             # The client takes a seventh of a second to import, which a replay of files should not pay.
             from streams.kafka import KafkaPartition  # noqa: PLC0415
 
@@ -79,6 +81,15 @@ class Feed:
                 "process, with a state folder of its own, for each file"
             )
         return Follow(source.paths[0], resume)
+
+
+def require_lines(shard: Shard) -> None:
+    """A record of Kafka is one event; `SourceError` for a mapping that takes many out of one document."""
+    if shard.framing.kind != "lines":
+        raise SourceError(
+            f"the mapping {shard.mapping!r} takes records out of documents, but a Kafka record is one event; "
+            "give a mapping whose framing is lines"
+        )
 
 
 def _position(text: str) -> Position | None:

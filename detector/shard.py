@@ -23,11 +23,17 @@ from detector.snapshot import State
 from detector.state import packed_values, unpacked_values
 from detector.telling import Told
 from streams import STDIN, Admitted, Framing, Guard, GuardConfig, Position, Record, Rejected, Tokens, open_format
+from streams import Reason as Refusal
 
 SHARD: Final = "0"
 """The name of the only shard of files: their positions say the rest."""
 CROWD_NAME: Final = "E-crowd"
 """Stands for all actors for whom there was no room."""
+
+WRONG_KEY: Final = (
+    "the message's key is not the actor's id, so another partition may hold part of this actor's history; produce "
+    "with that key, or put innerwatch rekey before it"
+)
 
 
 class Known(msgspec.Struct, frozen=True, array_like=True):
@@ -109,6 +115,7 @@ class Shard:
         self._tokens, self._reject_one = tokens, reject
         self.mapping, self._paths = config.source.mapping, config.source.paths
         self._format = open_format(self.mapping, tokens)
+        self._asks_key = config.source.kafka.key == "actor"
         intake = config.intake
         self._guard = Guard(GuardConfig(intake.lateness_s, intake.skew_s, intake.duplicates))
         episode_s = config.risk.episode_days * DAY_S
@@ -117,12 +124,16 @@ class Shard:
     def process(self, records: Sequence[Record]) -> list[Alert]:
         """Take in records in order; the alerts that opened or changed, each in its latest state."""
         decided: list[Admitted | Rejected] = []
+        asks_key = self._asks_key
         for record in records:
             event = self._format.decode(record)
             if isinstance(event, Rejected):
                 decided.append(event)
             elif event is not None:
-                decided += self._guard.admit(event, record)
+                if asks_key and record.key is not None and record.key != event.actor.id.encode():
+                    decided.append(record.rejected(Refusal.WRONG_KEY, WRONG_KEY))
+                else:
+                    decided += self._guard.admit(event, record)
         self.counts["records"] += len(records)
         return self._judge(decided)
 

@@ -7,7 +7,7 @@ from typing import Final
 from alerts.alert import Alert
 from alerts.errors import StaleOwnerError, UnavailableError
 from detector.errors import CheckpointError
-from detector.feed import BATCH_RECORDS
+from detector.feed import BATCH_RECORDS, require_lines
 from detector.keeper import Keeper, Setting
 from detector.shard import partition_count, partition_shard
 from streams import Position
@@ -96,6 +96,7 @@ class Worker:
         self.events["assigned"] += 1
         self._require_same_count(count)
         keeper = self._opened(partition_shard(self._topic, partition, count))
+        require_lines(keeper.shard)
         self._keepers[partition] = keeper
         return _offset(keeper.position)
 

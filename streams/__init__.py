@@ -1,6 +1,6 @@
 """How events arrive: sources give records, formats make AccessEvents, the guard keeps time honest."""
 
-from streams.deadletters import DeadLetters, DeadLetterSource, Letter, count_letters, read_letters
+from streams.deadletters import DeadLetters, DeadLetterSource, Letter, count_letters, read_letters, rejected_of
 from streams.errors import DeadLetterError, FormatError, MappingError, SourceError, StreamError, TokenError
 from streams.event import AccessEvent, Actor, Data, Records, Resource, Session, Src
 from streams.formats.explain import Explained, explain_mapping
@@ -63,4 +63,5 @@ __all__ = [
     "open_format",
     "open_sources",
     "read_letters",
+    "rejected_of",
 ]

@@ -23,7 +23,7 @@ CUT = frozenset({Reason.TOO_LARGE, Reason.TRUNCATED})  # not whole: they stay re
 
 
 class Letter(msgspec.Struct, frozen=True):
-    """One line of the file; `raw` is base64, `sha256` that of the raw bytes, `time` as given."""
+    """One line of the file; `raw` and `key` are base64, `sha256` that of the raw bytes, `time` as given."""
 
     source: str
     offset: int
@@ -32,6 +32,8 @@ class Letter(msgspec.Struct, frozen=True):
     raw: str
     sha256: str
     time: str | None = None
+    key: str | None = None
+    content_type: str = ""
 
 
 class DeadLetters:
@@ -71,6 +73,8 @@ class DeadLetters:
             base64.b64encode(rejected.raw).decode(),
             sha256(rejected.raw).hexdigest(),
             time,
+            base64.b64encode(rejected.key).decode() if rejected.key is not None else None,
+            rejected.content_type,
         )
         line = msgspec.json.encode(letter) + b"\n"
         try:
@@ -153,10 +157,24 @@ class DeadLetterSource:
         self._lines.close()
 
 
+def rejected_of(letter: Letter) -> Rejected:
+    """What a line of the file says was rejected."""
+    key = base64.b64decode(letter.key) if letter.key is not None else None
+    raw, position = base64.b64decode(letter.raw), Position(letter.source, letter.offset)
+    return Rejected(letter.reason, letter.detail, position, raw, key, letter.content_type)
+
+
+def tried_again(rejected: Rejected) -> Record:
+    """The record that was rejected, where it stood; one that is not whole keeps its flaw."""
+    flaw, detail = (rejected.reason, rejected.detail) if rejected.reason in CUT else (None, "")
+    return Record(rejected.raw, rejected.position, flaw, detail, rejected.key, rejected.content_type)
+
+
 def _letter(line: bytes, where: str) -> Letter:
     try:
         letter = msgspec.json.decode(line, type=Letter)
         raw = base64.b64decode(letter.raw, validate=True)
+        base64.b64decode(letter.key or "", validate=True)
     except (msgspec.DecodeError, ValueError) as error:
         raise DeadLetterError(f"{where}: not a dead letter; remove the line") from error
     if sha256(raw).hexdigest() != letter.sha256:
@@ -165,8 +183,7 @@ def _letter(line: bytes, where: str) -> Letter:
 
 
 def _record(letter: Letter) -> Record:
-    raw, position = base64.b64decode(letter.raw), Position(letter.source, letter.offset)
-    return Record(raw, position, letter.reason, letter.detail) if letter.reason in CUT else Record(raw, position)
+    return tried_again(rejected_of(letter))
 
 
 def _whole_lines(descriptor: int) -> int:

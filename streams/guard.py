@@ -107,6 +107,8 @@ class Guard:
                     "raw": base64.b64encode(record.raw).decode(),
                     "source": record.position.source,
                     "offset": record.position.offset,
+                    "key": base64.b64encode(record.key).decode() if record.key is not None else None,
+                    "content_type": record.content_type,
                 }
                 for event, record in self._held
             ],
@@ -118,13 +120,7 @@ class Guard:
         self.duplicates = state["duplicates"]
         self._believes_arrival = state["believes_arrival"]
         self._seen = OrderedDict.fromkeys(state["seen"])
-        self._held = [
-            (
-                msgspec.convert(held["event"], AccessEvent),
-                Record(base64.b64decode(held["raw"]), Position(held["source"], held["offset"])),
-            )
-            for held in state["held"]
-        ]
+        self._held = [(msgspec.convert(held["event"], AccessEvent), _record(held)) for held in state["held"]]
 
     def _after_arrival(self, time: float, arrived: float | None) -> bool:
         if arrived is None:
@@ -192,5 +188,15 @@ class Guard:
         return _future(record, "its time lies ahead of everything the log agrees on")
 
 
+def _record(held: Mapping[str, Any]) -> Record:
+    key, position = held.get("key"), Position(held["source"], held["offset"])  # older snapshots have no keys
+    return Record(
+        base64.b64decode(held["raw"]),
+        position,
+        key=base64.b64decode(key) if key is not None else None,
+        content_type=held.get("content_type", ""),
+    )
+
+
 def _future(record: Record, detail: str) -> Rejected:
-    return Rejected(Reason.FUTURE, detail, record.position, record.raw)
+    return record.rejected(Reason.FUTURE, detail)

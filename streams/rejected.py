@@ -20,6 +20,7 @@ class Reason(StrEnum):
     UNPRINTABLE = "unprintable"  # control, bidirectional or surrogate characters in an identifier
     UNMAPPED = "unmapped"  # the mapping could not give a required field
     FUTURE = "future"  # its time lies ahead of everything the log agrees on
+    WRONG_KEY = "wrong_key"  # filed under another key than its actor, so perhaps in another place than the rest
 
 
 class Rejected(msgspec.Struct, frozen=True, gc=False):
@@ -29,3 +30,5 @@ class Rejected(msgspec.Struct, frozen=True, gc=False):
     detail: str
     position: Position
     raw: bytes
+    key: bytes | None = None
+    content_type: str = ""

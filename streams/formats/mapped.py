@@ -55,7 +55,7 @@ class MappedFormat:
     def decode(self, record: Record) -> AccessEvent | Rejected | None:
         """The event, its subjects turned into tokens; why there is none; or None when a drop rule applies."""
         if record.flaw is not None:
-            return Rejected(record.flaw, record.detail, record.position, record.raw)
+            return record.rejected(record.flaw, record.detail)
         raw = record.raw.removeprefix(BOM)
         tree: dict[str, object] | None = None
         try:
@@ -67,11 +67,11 @@ class MappedFormat:
                 tree["event_id"] = blake2b(raw, digest_size=ID_BYTES).hexdigest()
             return seal(msgspec.convert(tree, AccessEvent), self._tokens, plain=is_plain(raw))
         except BadEvent as error:
-            return Rejected(error.reason, str(error), record.position, record.raw)
+            return record.rejected(error.reason, str(error))
         except msgspec.ValidationError as error:
-            return Rejected(_blame(tree), without_values(str(error)), record.position, record.raw)
+            return record.rejected(_blame(tree), without_values(str(error)))
         except (msgspec.DecodeError, RecursionError, ValueError) as error:
-            return Rejected(Reason.NOT_JSON, malformed(error), record.position, record.raw)
+            return record.rejected(Reason.NOT_JSON, malformed(error))
 
     def _map(self, record: object) -> dict[str, object]:
         if not isinstance(record, dict):

@@ -9,7 +9,7 @@ import msgspec
 from streams.event import LEFT_OUT, NONE_SAID, AccessEvent, Actor, Data, Records, Resource, Session, Src
 from streams.formats.format import FormatCounts
 from streams.formats.seal import BadEvent, is_plain, seal
-from streams.formats.words import BOM, malformed, without_values
+from streams.formats.words import BOM, malformed, strings_in, without_values
 from streams.record import Record
 from streams.rejected import Reason, Rejected
 from streams.sources.framing import LINES, Framing
@@ -47,24 +47,24 @@ class NativeFormat:
     def decode(self, record: Record) -> AccessEvent | Rejected | None:
         """The event, its subjects turned into tokens; or why there is none."""
         if record.flaw is not None:
-            return Rejected(record.flaw, record.detail, record.position, record.raw)
+            return record.rejected(record.flaw, record.detail)
         raw = record.raw.removeprefix(BOM)
         try:
             event = _decode_event(raw)
             plain = is_plain(raw)
-            if (raw.count(b'"') // 2 if plain else _strings(raw)) != _known_strings(event):
+            if (raw.count(b'"') // 2 if plain else strings_in(raw)) != _known_strings(event):
                 self._look_closer(raw)
             return seal(event, self._tokens, plain=plain)
         except BadEvent as error:
-            return Rejected(error.reason, str(error), record.position, record.raw)
+            return record.rejected(error.reason, str(error))
         except msgspec.ValidationError as error:
-            return Rejected(Reason.INVALID, without_values(str(error)), record.position, record.raw)
+            return record.rejected(Reason.INVALID, without_values(str(error)))
         except (msgspec.DecodeError, RecursionError, ValueError) as error:
-            return Rejected(Reason.NOT_JSON, malformed(error), record.position, record.raw)
+            return record.rejected(Reason.NOT_JSON, malformed(error))
 
     def _look_closer(self, raw: bytes) -> None:
         tree = _decode_tree(raw)
-        if _strings(raw) != _strings_of(tree):
+        if strings_in(raw) != _strings_of(tree):
             raise BadEvent(Reason.DUPLICATE_KEY, "one object says the same key twice")
         for path, kind in _KINDS.items():
             value = tree.get(path) if path else tree
@@ -85,13 +85,6 @@ _KINDS: dict[str, frozenset[str]] = {
         ("session", Session),
     )
 }
-
-
-def _strings(raw: bytes) -> int:
-    """How many strings, keys and values, this JSON text has: two quotes each, escaped ones apart."""
-    if b"\\" in raw:
-        raw = raw.replace(b"\\\\", b"").replace(b'\\"', b"")
-    return raw.count(b'"') // 2
 
 
 def _strings_of(tree: object) -> int:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from streams.errors import FormatError
+from streams.formats.cloudevents import CloudEvents
 from streams.formats.format import Format
 from streams.formats.mapped import MappedFormat
 from streams.formats.mapping import load_mapping
@@ -18,9 +19,15 @@ FORMATS: dict[str, Callable[[Tokens], Format]] = {
 }
 
 
-def open_format(name_or_path: str | Path, tokens: Tokens) -> Format:
-    """The format of this name, or of the mapping file at this path; `FormatError` when there is neither."""
-    name = str(name_or_path)
+def open_format(name_or_path: str | Path, tokens: Tokens) -> CloudEvents:
+    """The format of this name, or of the mapping file at this path, bare or in envelopes of CloudEvents.
+
+    `FormatError` when there is neither.
+    """
+    return CloudEvents(_bare(str(name_or_path), tokens))
+
+
+def _bare(name: str, tokens: Tokens) -> Format:
     if name in FORMATS:
         return FORMATS[name](tokens)
     if not name.endswith(".toml"):

@@ -2,6 +2,15 @@
 
 from streams.kafka.client import KafkaConfig
 from streams.kafka.group import KafkaGroup, Owner
+from streams.kafka.letters import LetterTopic, LetterWriter
 from streams.kafka.partition import KafkaPartition, count_partitions
 
-__all__ = ["KafkaConfig", "KafkaGroup", "KafkaPartition", "Owner", "count_partitions"]
+__all__ = [
+    "KafkaConfig",
+    "KafkaGroup",
+    "KafkaPartition",
+    "LetterTopic",
+    "LetterWriter",
+    "Owner",
+    "count_partitions",
+]

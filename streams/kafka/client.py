@@ -1,35 +1,35 @@
-"""How this room reaches Kafka: the configuration, the rights, and errors that say why a server refuses."""
+"""How this room reaches Kafka: the configuration, the clients, and errors that say why a server refuses."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from typing import Any, Literal
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
 
 import kafka  # type: ignore[import-untyped]
-import msgspec
 from kafka import errors
 
 from streams.errors import SourceError
 from streams.kafka.message import name_of
+from streams.kafka.rights import Rights, options_of
 
 ANSWER_MS = 10_000  # for a question to the broker
-RECONNECT_MS = 5_000  # between attempts to reach a broker that is away, at most
 FETCH_BYTES = 4 << 20  # of one answer, four times the largest record kept whole
+BACKOFF_MS = 2_000  # at most between two tries to reach a broker that is away
+LINGER_MS = 20  # that messages wait for others to be sent with
 
 DISCONNECTED = "socket disconnected"
 TIME_UP = "Unable to bootstrap"
 HUNG_UP = "it hung up: a wrong password, or TLS where none is expected or the reverse"
 
 
-class KafkaConfig(msgspec.Struct, frozen=True):
-    """Which topic, where (`servers` are the brokers to ask first, each `host:port`), and by which right.
+# At DEBUG the client writes what it sends, passwords too; whoever wants that asks the client's loggers by name.
+logging.getLogger("kafka").setLevel(logging.WARNING)
 
-    With `tls` the servers' certificates must be signed by `ca_file` (the system's authorities when None) and
-    name the host. With a `username` it logs in by `mechanism` with the first line of `password_file`, which
-    needs `tls`: a password is never sent in the clear.
+
+class KafkaConfig(Rights, frozen=True):
+    """Which topic, where (`servers` are the brokers to ask first, each `host:port`), and by which right.
 
     `group` is the consumer group whose members share the partitions. A `member` with a name of its own gets the
     same partitions back when it returns within the session's time; without one it is any member. Who was silent
@@ -38,11 +38,6 @@ class KafkaConfig(msgspec.Struct, frozen=True):
 
     servers: tuple[str, ...]
     topic: str
-    tls: bool = False
-    ca_file: str | None = None
-    username: str | None = None
-    password_file: str | None = None
-    mechanism: Literal["SCRAM-SHA-512", "SCRAM-SHA-256"] = "SCRAM-SHA-512"
     group: str = "innerwatch"
     member: str | None = None
     session_timeout_s: float = 45.0
@@ -50,48 +45,74 @@ class KafkaConfig(msgspec.Struct, frozen=True):
 
 def open_consumer(config: KafkaConfig, **options: object) -> Any:
     """A client that reads, with `options` of its own; `SourceError` says why no server lets it in."""
-    rights = _rights(config)
+    fixed = {
+        "enable_auto_commit": False,
+        "auto_offset_reset": "none",
+        "isolation_level": "read_committed",
+        "max_partition_fetch_bytes": FETCH_BYTES,
+        "allow_auto_create_topics": False,
+    }
+    return _open(kafka.KafkaConsumer, config, {**fixed, **options})
+
+
+def open_producer(config: KafkaConfig, **options: object) -> Any:
+    """A client that writes, in order and at least once; `SourceError` says why no server lets it in.
+
+    An idempotent client of kafka-python 3.0.12 would be ended by one message that is too large for its topic, and
+    all that wait with it would fail for the same reason. So a retry may repeat a message here, and whoever reads
+    tells repeats by what is in them.
+    """
+    fixed = {
+        "enable_idempotence": False,
+        "acks": "all",
+        "retries": float("inf"),  # until the delivery has timed out
+        "max_in_flight_requests_per_connection": 1,  # so that a retry overtakes nothing
+        "linger_ms": LINGER_MS,
+        "max_request_size": FETCH_BYTES,
+        "max_block_ms": ANSWER_MS,
+        "allow_auto_create_topics": False,
+    }
+    return _open(kafka.KafkaProducer, config, {**fixed, **options})
+
+
+def open_admin(config: KafkaConfig) -> Any:
+    """A client that asks about topics and makes them; `SourceError` says why no server lets it in."""
+    return _open(kafka.KafkaAdminClient, config, {})
+
+
+def settle(producer: Any, futures: Iterable[Any], timeout_s: float) -> None:
+    """Wait until each message has arrived or failed, which its future says; no longer than `timeout_s` for one."""
+    with suppress(errors.KafkaError):  # a flush of kafka-python 3.0.12 ends early when a batch was split
+        producer.flush(timeout_s)
+    for future in futures:
+        if not future.is_done:
+            with suppress(errors.KafkaError):
+                future.get(timeout_s)
+            if not future.is_done:
+                return
+
+
+def leave(producer: Any, timeout_s: float) -> None:
+    """Close a client that writes, as soon as what is on its way has arrived or failed."""
+    with suppress(errors.KafkaError):
+        producer.close(timeout_s)
+
+
+def _open(make: Any, config: KafkaConfig, options: dict[str, object]) -> Any:
+    rights = options_of(config)
+    common = {
+        "bootstrap_servers": list(config.servers),
+        "bootstrap_timeout_ms": ANSWER_MS,
+        "reconnect_backoff_max_ms": BACKOFF_MS,
+    }
     with _heard() as heard:
         try:
-            return kafka.KafkaConsumer(
-                bootstrap_servers=list(config.servers),
-                bootstrap_timeout_ms=ANSWER_MS,
-                enable_auto_commit=False,
-                auto_offset_reset="none",
-                isolation_level="read_committed",
-                max_partition_fetch_bytes=FETCH_BYTES,
-                reconnect_backoff_max_ms=RECONNECT_MS,
-                allow_auto_create_topics=False,
-                **rights,
-                **options,
-            )
+            return make(**common, **rights, **options)
         except (errors.KafkaError, ValueError, OSError) as error:
             raise SourceError(
                 f"{config.topic}: no Kafka server answers at {servers_of(config)} ({heard.cause or error}); check "
                 "source.kafka"
             ) from error
-
-
-def _rights(config: KafkaConfig) -> dict[str, object]:
-    """The client's options for TLS and the log-in; `SourceError` without a password, or without TLS for one."""
-    if config.username is None:
-        return {"security_protocol": "SSL", "ssl_cafile": config.ca_file} if config.tls else {}
-    if not config.tls or config.password_file is None:
-        raise SourceError(
-            f"{config.topic}: to log in as {config.username} set source.kafka.tls, since a password is never sent in "
-            "the clear, and source.kafka.password_file"
-        )
-    try:
-        password = Path(config.password_file).read_text("utf-8").partition("\n")[0]
-    except (OSError, UnicodeDecodeError) as error:
-        raise SourceError(f"{config.password_file}: the password cannot be read; give a file with it alone") from error
-    return {
-        "security_protocol": "SASL_SSL",
-        "ssl_cafile": config.ca_file,
-        "sasl_mechanism": config.mechanism,
-        "sasl_plain_username": config.username,
-        "sasl_plain_password": password,
-    }
 
 
 class _Heard(logging.Handler):

@@ -19,6 +19,7 @@ BAD = sorted((Path(__file__).parent / "bad_config").glob("*.toml"))
 COMMANDS = (
     "", "replay", "run", "simulate", "evaluate", "explain", "baseline", "check", "deadletters", "deadletters list",
     "deadletters replay", "map", "map test", "demo", "db", "db check", "db upgrade",
+    "topics", "topics create", "topics check", "rekey",
 )  # fmt: skip
 SAMPLE = Path(__file__).parents[1] / "data" / "cloudtrail" / "logs"
 

@@ -97,3 +97,28 @@ def test_a_snapshot_goes_on_as_the_shard_itself(small_log: SmallLog, tmp_path: P
     outcomes = [[*one.process(lines[half:]), *one.conclude(None)] for one in (first, second)]
     assert outcomes[0] == outcomes[1] != []
     assert first.known == second.known
+
+
+def keyed(raw: bytes, key: bytes | None, place: int) -> Record:
+    return Record(raw, Position("log-0", place), key=key)
+
+
+def test_a_key_that_is_not_the_actor_is_rejected_and_comes_in_once_it_is_allowed(small_log: SmallLog) -> None:
+    keys = [b"E0", None, b"", b"E9", b"E4 ", "Ü5".encode()]
+    names = ["E0", "E1", "E2", "E3", "E4", "Ü5"]
+    given = [keyed(event(n, name), key, n) for n, (name, key) in enumerate(zip(names, keys, strict=True))]
+    rejected: list[Rejected] = []
+    one = shard(small_log, rejected)
+    one.process(given)
+    one.process([keyed(b"{", b"E1", 9)])
+    assert [(item.reason, item.position.offset) for item in rejected[:3]] == [(Reason.WRONG_KEY, n) for n in (2, 3, 4)]
+    assert rejected[3].reason is Reason.NOT_JSON
+    assert [item.key for item in rejected] == [b"", b"E9", b"E4 ", b"E1"]
+    assert "innerwatch rekey" in rejected[0].detail
+    assert "E2" not in rejected[0].detail
+    assert (one.counts["rejected.wrong_key"], one.counts["events"]) == (3, 3)
+    one.process([keyed(event(2, "E2"), b"E2", 20)])
+    assert (one.counts["events"], one.counts["duplicates"]) == (4, 0)  # what was rejected was not remembered
+    lenient = shard(small_log, [], source={"kafka": {"key": "any"}})
+    lenient.process(given)
+    assert lenient.counts["events"] == len(names)

@@ -18,6 +18,7 @@ ROOT_FILES = ("LICENSE", "README.md", "pyproject.toml", "setup.cfg")
 COMMANDS = (
     "replay", "run", "simulate", "evaluate", "explain", "baseline", "check", "deadletters",
     "deadletters list", "deadletters replay", "map", "map test", "demo", "db", "db check", "db upgrade",
+    "topics", "topics create", "topics check", "rekey",
 )  # fmt: skip
 
 pytestmark = pytest.mark.slow

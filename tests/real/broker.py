@@ -1,12 +1,13 @@
 """A real Apache Kafka broker in KRaft mode, for tests: from Maven Central, on free loopback ports, data in a folder."""
 
 import fcntl
+import json
 import shutil
 import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from hashlib import blake2b
 from pathlib import Path
@@ -30,12 +31,20 @@ process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:{controller}
 controller.listener.names=CONTROLLER
-listeners=PLAINTEXT://127.0.0.1:{port},SASL_SSL://127.0.0.1:{secure},CONTROLLER://127.0.0.1:{controller}
-advertised.listeners=PLAINTEXT://127.0.0.1:{port},SASL_SSL://127.0.0.1:{secure}
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,SASL_SSL:SASL_SSL,CONTROLLER:PLAINTEXT
-sasl.enabled.mechanisms=SCRAM-SHA-512,SCRAM-SHA-256
+listeners=PLAINTEXT://127.0.0.1:{port},SASL_SSL://127.0.0.1:{secure},MUTUAL://127.0.0.1:{mutual},\
+CONTROLLER://127.0.0.1:{controller}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port},SASL_SSL://127.0.0.1:{secure},MUTUAL://127.0.0.1:{mutual}
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,SASL_SSL:SASL_SSL,MUTUAL:SSL,CONTROLLER:PLAINTEXT
+sasl.enabled.mechanisms=SCRAM-SHA-512,SCRAM-SHA-256,PLAIN,OAUTHBEARER
 listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
 listener.name.sasl_ssl.scram-sha-256.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
+listener.name.sasl_ssl.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required \
+user_{user}="{password}";
+listener.name.sasl_ssl.oauthbearer.sasl.jaas.config=\
+org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule required unsecuredLoginStringClaim_sub="broker";
+listener.name.mutual.ssl.client.auth=required
+listener.name.mutual.ssl.truststore.type=PEM
+listener.name.mutual.ssl.truststore.location={trusted}
 ssl.keystore.type=PKCS12
 ssl.keystore.location={keys}
 ssl.keystore.password={password}
@@ -44,6 +53,8 @@ log.dirs={data}
 auto.create.topics.enable=false
 group.initial.rebalance.delay.ms=0
 group.min.session.timeout.ms=1000
+broker.session.timeout.ms=2000
+broker.heartbeat.interval.ms=500
 offsets.topic.num.partitions=4
 offsets.topic.replication.factor=1
 transaction.state.log.num.partitions=4
@@ -66,11 +77,13 @@ class Broker:
         self._classpath = f"{jars()}/*"
         self._process: subprocess.Popen[bytes] | None = None
         self.certificate = folder / "broker.pem"
-        self.port, self._secure_port, controller = free_ports(3)
+        self.client_certificate, self.client_key = folder / "client.pem", folder / "client.key"
+        self.port, self._secure_port, self._mutual_port, controller = free_ports(4)
         keys = folder / "broker.p12"
-        self._make_certificate(keys)
-        places = {"port": self.port, "secure": self._secure_port, "controller": controller, "data": folder / "data"}
-        text = PROPERTIES.format(**places, keys=keys, password=PASSWORD)
+        self._make_certificates(keys)
+        ports = {"port": self.port, "secure": self._secure_port, "mutual": self._mutual_port, "controller": controller}
+        files = {"keys": keys, "trusted": self.client_certificate, "data": folder / "data"}
+        text = PROPERTIES.format(**ports, **files, user=USER, password=PASSWORD)
         (folder / "server.properties").write_text(text, "utf-8")
         user = [f"{mechanism}=[name={USER},password={PASSWORD}]" for mechanism in ("SCRAM-SHA-512", "SCRAM-SHA-256")]
         command = ["format", "-t", CLUSTER, "-c", str(folder / "server.properties")]
@@ -83,8 +96,13 @@ class Broker:
 
     @property
     def secure_address(self) -> str:
-        """Where ``USER`` reaches it by TLS and SCRAM; its certificate, in ``certificate``, signs itself."""
+        """Where ``USER`` reaches it by TLS and a log-in; its certificate, in ``certificate``, signs itself."""
         return f"127.0.0.1:{self._secure_port}"
+
+    @property
+    def mutual_address(self) -> str:
+        """Where only the holder of ``client_key`` reaches it, by ``client_certificate``."""
+        return f"127.0.0.1:{self._mutual_port}"
 
     def start(self) -> None:
         """Start it and wait until it answers."""
@@ -100,17 +118,35 @@ class Broker:
                 raise RuntimeError(f"the broker did not start: {(self._folder / 'broker.log').read_text()[-2_000:]}")
             time.sleep(0.1)
 
-    def publish(self, topic: str, values: Sequence[bytes | None], partitions: int = 1, partition: int = 0) -> None:
-        """Make the topic if there is none, and append the values to one partition."""
+    def publish(
+        self,
+        topic: str,
+        values: Sequence[bytes | None],
+        partitions: int = 1,
+        partition: int = 0,
+        compression: str = "lz4",
+    ) -> None:
+        """Make the topic if there is none, and append the values to one partition, keyed by their actors."""
+        self.send(topic, [(actor_of(value), value, []) for value in values], partitions, partition, compression)
+
+    def send(
+        self,
+        topic: str,
+        messages: Iterable[tuple[bytes | None, bytes | None, list[tuple[str, bytes]]]],
+        partitions: int = 1,
+        partition: int | None = None,
+        compression: str = "lz4",
+    ) -> None:
+        """Make the topic if there is none, and append messages of key, value and headers where keys belong."""
         admin = KafkaAdminClient(bootstrap_servers=self.address)
         with suppress(TopicAlreadyExistsError):
             admin.create_topics({topic: {"num_partitions": partitions, "replication_factor": 1}})
         admin.close()
         producer = KafkaProducer(
-            bootstrap_servers=self.address, linger_ms=20, compression_type="lz4", max_request_size=4 << 20
+            bootstrap_servers=self.address, linger_ms=20, compression_type=compression, max_request_size=4 << 20
         )
-        for value in values:
-            producer.send(topic, value, key=b"key", partition=partition)
+        for key, value, headers in messages:
+            producer.send(topic, value, key, headers, partition)
         producer.flush()
         producer.close()
 
@@ -121,11 +157,14 @@ class Broker:
             self._process.wait()
             self._process = None
 
-    def _make_certificate(self, keys: Path) -> None:
+    def _make_certificates(self, keys: Path) -> None:
         store = ["-keystore", keys, "-storetype", "PKCS12", "-storepass", PASSWORD, "-alias", "broker"]
         names = ["-dname", "CN=broker", "-ext", "san=ip:127.0.0.1", "-keyalg", "EC", "-validity", "30"]
         for command in (["-genkeypair", *names], ["-exportcert", "-rfc", "-file", self.certificate]):
             subprocess.run(["keytool", *command, *store], check=True, capture_output=True)
+        client = ["-keyout", self.client_key, "-out", self.client_certificate, "-subj", f"/CN={USER}", "-nodes"]
+        kind = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-days", "30"]
+        subprocess.run(["openssl", "req", "-x509", *kind, *client], check=True, capture_output=True)
 
     def _answers(self) -> bool:
         with socket.socket() as probe:
@@ -134,6 +173,14 @@ class Broker:
 
     def _java(self, *arguments: str) -> None:
         subprocess.run([*JAVA, "-cp", self._classpath, *arguments], check=True, capture_output=True)
+
+
+def actor_of(value: bytes | None) -> bytes:
+    """The id of the actor of an event, "key" for what is none."""
+    try:
+        return str(json.loads(value or b"")["actor"]["id"]).encode()
+    except (ValueError, TypeError, KeyError):
+        return b"key"
 
 
 @contextmanager

@@ -114,6 +114,25 @@ def test_a_replay_gives_raw_bytes_and_cut_ones_stay_flawed(path: Path) -> None:
     assert source.finished
 
 
+def test_key_and_envelope_are_kept_and_letters_from_before_there_were_any_are_read(path: Path) -> None:
+    place = Position("events-0", 7)
+    letters = DeadLetters(path)
+    letters.write(Rejected(Reason.WRONG_KEY, "x", place, b"{}", b"\xff", "application/cloudevents+json"))
+    letters.write(Rejected(Reason.WRONG_KEY, "x", place, b"{}", b""))
+    letters.write(Rejected(Reason.INVALID, "x", place, b"{}"))
+    letters.close()
+    old = path.read_bytes().splitlines()[2].replace(b',"key":null,"content_type":""', b"")
+    with path.open("ab") as file:
+        file.write(old + b"\n")
+    assert b"key" not in old
+    assert DeadLetterSource(path).next_batch(9) == [
+        Record(b"{}", place, key=b"\xff", content_type="application/cloudevents+json"),
+        Record(b"{}", place, key=b""),
+        Record(b"{}", place),
+        Record(b"{}", place),
+    ]
+
+
 @pytest.mark.parametrize("line", [b"{}", b"rubbish", None])
 def test_a_line_that_is_no_letter_is_said_in_words(path: Path, line: bytes | None) -> None:
     letters = DeadLetters(path)

@@ -195,6 +195,17 @@ def test_what_is_held_is_bounded() -> None:
     assert len(held) + len(rejected) == 90
 
 
+def test_what_is_held_keeps_its_key_and_envelope_through_a_snapshot() -> None:
+    guard = started()
+    far = event("x", 26_000)
+    record = Record(b"{}", Position("log-0", 9), key=b"E9", content_type="application/cloudevents+json")
+    assert guard.admit(far, record) == []
+    again = Guard()
+    again.restore(json.loads(json.dumps(guard.snapshot())))
+    (rejected,) = again.flush()
+    assert rejected == record.rejected(Reason.FUTURE, "its time lies ahead of everything the log agrees on")
+
+
 def test_a_rejected_event_mended_and_sent_again_is_no_duplicate() -> None:
     guard = started()
     assert names(run(guard, event("x", 26_000), event("a", 0), event("x", 0.1))) == ["!x", "a", "x"]

@@ -11,11 +11,11 @@ TOKENS = Tokens(b"k" * 32)
 
 
 def test_a_format_is_opened_by_name_or_by_mapping_file(tmp_path: Path) -> None:
-    assert isinstance(open_format("native", TOKENS), NativeFormat)
-    assert isinstance(open_format("cloudtrail", TOKENS), MappedFormat)
+    assert isinstance(open_format("native", TOKENS).inner, NativeFormat)
+    assert isinstance(open_format("cloudtrail", TOKENS).inner, MappedFormat)
     own = tmp_path / "own.toml"
     own.write_text((SHIPPED / "cloudtrail.toml").read_text())
-    assert isinstance(open_format(own, TOKENS), MappedFormat)
+    assert isinstance(open_format(own, TOKENS).inner, MappedFormat)
 
 
 @pytest.mark.parametrize("name", ["csv", "missing.toml", ""])

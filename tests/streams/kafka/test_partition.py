@@ -1,16 +1,12 @@
 """A partition of a real broker; what every source promises is tested in sources/test_conformance.py."""
 
-from pathlib import Path
-from typing import Any
-
-import msgspec
 import pytest
 from kafka import KafkaAdminClient, KafkaProducer, TopicPartition
 
 from streams import Position, Reason, Record, SourceError
 from streams.kafka import KafkaConfig, KafkaPartition
 from streams.kafka import client as module
-from tests.real.broker import PASSWORD, USER, Broker, free_ports
+from tests.real.broker import Broker, free_ports
 
 pytestmark = pytest.mark.slow
 
@@ -74,43 +70,11 @@ def test_an_aborted_transaction_is_not_read_and_its_marks_do_not_stop_the_end(ka
     assert source.finished
 
 
-def by_right(broker: Broker, folder: Path, **changed: Any) -> KafkaConfig:
-    (folder / "password").write_text(f"{PASSWORD}\n")
-    config = KafkaConfig((broker.secure_address,), "secret", True, str(broker.certificate), USER)
-    config = msgspec.structs.replace(config, password_file=str(folder / "password"))
-    return msgspec.structs.replace(config, **changed)
-
-
-@pytest.mark.parametrize("mechanism", ["SCRAM-SHA-512", "SCRAM-SHA-256"])
-def test_it_reads_over_tls_after_logging_in(kafka_broker: Broker, tmp_path: Path, mechanism: str) -> None:
-    kafka_broker.publish("secret", VALUES[: 20 if mechanism == "SCRAM-SHA-512" else 0])
-    records = drained(KafkaPartition(by_right(kafka_broker, tmp_path, mechanism=mechanism), 0))
-    assert {record.raw for record in records} >= set(VALUES)
-
-
-def test_a_wrong_password_and_a_wrong_certificate_are_said_and_the_password_is_not(
-    kafka_broker: Broker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "ANSWER_MS", 3_000)  # the client tries until then, however clear the refusal
-    (tmp_path / "wrong").write_text("canary-7a81\n")
-    with pytest.raises(SourceError, match=r"invalid credentials|a wrong password") as refused:
-        KafkaPartition(by_right(kafka_broker, tmp_path, password_file=str(tmp_path / "wrong")), 0)
-    assert "canary" not in str(refused.value)
-    with pytest.raises(SourceError, match="certificate verify failed"):
-        KafkaPartition(by_right(kafka_broker, tmp_path, ca_file=None), 0)
-    with pytest.raises(SourceError, match=r"no Kafka server answers"):
-        KafkaPartition(by_right(kafka_broker, tmp_path, tls=False, username=None), 0)
-
-
-def test_a_password_without_tls_or_without_its_file_is_refused_before_anything_is_sent(
-    kafka_broker: Broker, tmp_path: Path
-) -> None:
-    with pytest.raises(SourceError, match=r"never sent in the clear"):
-        KafkaPartition(by_right(kafka_broker, tmp_path, tls=False), 0)
-    with pytest.raises(SourceError, match=r"source\.kafka\.password_file"):
-        KafkaPartition(by_right(kafka_broker, tmp_path, password_file=None), 0)
-    with pytest.raises(SourceError, match=r"nowhere: the password cannot be read"):
-        KafkaPartition(by_right(kafka_broker, tmp_path, password_file="nowhere"), 0)
+@pytest.mark.parametrize("compression", ["gzip", "snappy", "lz4", "zstd"])
+def test_every_compression_of_kafka_is_read(kafka_broker: Broker, compression: str) -> None:
+    kafka_broker.publish(f"squeezed-{compression}", VALUES * 50, compression=compression)
+    records = drained(partition_of(kafka_broker, f"squeezed-{compression}"))
+    assert [record.raw for record in records] == VALUES * 50
 
 
 def test_a_server_that_does_not_answer_is_named(impatient: None) -> None:
