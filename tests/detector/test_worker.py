@@ -17,6 +17,7 @@ from tests.real.broker import Broker
 
 DRIVER = Path(__file__).with_name("worker_driver.py")
 PARTITIONS = 4
+RARE = ("before a shard is let go", "after a shard was let go", "before Kafka is told how far")
 BROKEN = 500
 """Every so many records one is torn."""
 
@@ -71,7 +72,9 @@ def drive(log: Log, broker: Broker, folder: Path, workers: int, steps: list[tupl
 
 def planned(seed: int, rounds: int, times: int) -> list[tuple[str, float]]:
     rng = np.random.default_rng(seed)
-    steps: list[tuple[str, float]] = [(point, int(rng.integers(1, 4))) for _ in range(rounds) for point in POINTS]
+    steps: list[tuple[str, float]] = [
+        (point, 1 if point in RARE else int(rng.integers(1, 4))) for _ in range(rounds) for point in POINTS
+    ]
     steps += [("time", float(rng.uniform(0.3, 2.5))) for _ in range(times)]
     steps += [("stop", float(rng.uniform(0.5, 2.0))) for _ in range(4)]
     return [steps[place] for place in rng.permutation(len(steps))]

@@ -83,8 +83,8 @@ def started(config: Config, key: bytes, plan: list[Any], out: Path) -> int:
     return pid
 
 
-def ended(pid: int, patience_s: float) -> bool:
-    """Whether it ended in time; it may only have ended by SIGKILL or gracefully."""
+def ended(pid: int, patience_s: float) -> int | None:
+    """How it ended, 0 or by SIGKILL; None when it has not in time."""
     until = time.monotonic() + patience_s
     while time.monotonic() < until:
         found, status = os.waitpid(pid, os.WNOHANG)
@@ -92,15 +92,24 @@ def ended(pid: int, patience_s: float) -> bool:
             code = os.waitstatus_to_exitcode(status)
             if code not in (0, -signal.SIGKILL):
                 raise SystemExit(f"a worker ended with {code} instead of going on")
-            return True
+            return code
         time.sleep(0.02)
-    return False
+    return None
 
 
 def killed(pid: int, number: int = signal.SIGKILL) -> None:
     os.kill(pid, number)
-    if not ended(pid, END_S):
+    if ended(pid, END_S) is None:
         raise SystemExit(f"a worker did not end by signal {number}")
+
+
+def fallen(pid: int) -> bool:
+    """Whether it died where it was planned, at once or on its way out after being asked to end."""
+    code = ended(pid, PATIENCE_S)
+    if code is None:
+        os.kill(pid, signal.SIGTERM)
+        code = ended(pid, END_S)
+    return code == -signal.SIGKILL
 
 
 def publish(producer: KafkaProducer, topic: str, lines: Iterator[bytes]) -> None:
@@ -135,12 +144,10 @@ def act(config: Config, key: bytes, plan: dict[str, Any], folder: Path) -> tuple
             elif due[0] == "stop":
                 time.sleep(due[1])
                 killed(pid, signal.SIGTERM)
-            elif ended(pid, PATIENCE_S):
-                kills += 1
-                reached.add(due[0])
             else:
-                killed(pid)
                 kills += 1
+                if fallen(pid):
+                    reached.add(due[0])
         for pid in slots:
             killed(pid)
             kills += 1
