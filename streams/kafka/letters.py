@@ -148,7 +148,7 @@ class LetterTopic:
                 raise self._failed("silence")
         return [self._ready.popleft() for _ in range(min(limit, len(self._ready)))]
 
-    def next_batch(self, limit: int) -> list[Record]:
+    def next_records(self, limit: int) -> list[Record]:
         """The records of at most `limit` letters, where they came from, to be tried again."""
         return [tried_again(letter) for letter in self.next_letters(limit)]
 

@@ -5,9 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from detector.feed import Feed
 from streams import DeadLetters, DeadLetterSource, Position, Reason, Rejected, Tokens, read_letters
-from tests.detector.small import KEY, SmallLog
+from tests.detector.small import KEY, SmallLog, feed_of
 
 
 @pytest.mark.parametrize(("key", "admitted"), [("actor", ["b", "c"]), ("any", ["a", "b", "c"])])
@@ -27,13 +26,13 @@ def test_letters_come_in_with_their_keys_and_envelopes(
     letters.write(Rejected(Reason.NOT_JSON, "x", place, bare.replace(b'"a"', b'"c"', 1)))
     letters.close()
     config = small_log.config(source={"kafka": {"key": key}})
-    feed, source = Feed(config, Tokens(KEY), tmp_path / "again"), DeadLetterSource(file)
-    feed.replay_letters(source, file.stat().st_size)
-    feed.conclude(None)
+    feed, source = feed_of(config, Tokens(KEY), tmp_path / "again"), DeadLetterSource(file)
+    feed.keeper.replay_letters(source, file.stat().st_size)
+    feed.keeper.conclude(None)
     source.close()
     feed.close()
-    assert feed.shard.counts["events"] == len(admitted)
-    assert feed.shard.counts["rejected.wrong_key"] == 3 - len(admitted)
+    assert feed.keeper.shard.counts["events"] == len(admitted)
+    assert feed.keeper.shard.counts["rejected.wrong_key"] == 3 - len(admitted)
     if key == "actor":
         (again,) = read_letters(tmp_path / "again")
         assert (again.reason, again.key) == (Reason.WRONG_KEY, "RTk=")

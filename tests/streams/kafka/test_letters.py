@@ -76,7 +76,7 @@ def test_what_is_written_is_read_back_and_tried_again_as_it_came(kafka_broker: B
     source = LetterTopic(config(kafka_broker), "kinds", only="events-2")
     records: list[Record] = []
     while not source.finished:
-        records += source.next_batch(10)
+        records += source.next_records(10)
     source.close()
     records.sort(key=lambda record: record.position)
     assert [record.position.offset for record in records] == [1, 2, 3, 5, 6]
