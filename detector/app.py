@@ -5,7 +5,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from hashlib import blake2b
 from pathlib import Path
@@ -158,8 +158,7 @@ def run(config: Config, tokens: Tokens, out: BinaryIO, log: Log) -> int:
     """
     with ExitStack() as stack, _stopping() as stop:
         home = stack.enter_context(closing(Home(config.state)))
-        setting = Setting(config, tokens, read_context(config, tokens), home, time.monotonic)
-        hand = stack.enter_context(closing(_hand(setting)))
+        hand = _hand(config, tokens, home, stack)
         live = Live(hand, config.run, out, log, time.monotonic)
         stack.enter_context(served(config.metrics, live.metrics.registry, live.alive, live.ready))
         log.info("started", source=config.source.kafka.topic if config.source.kafka.servers else "files")
@@ -200,13 +199,24 @@ def _watched(live: Live, log: Log) -> Iterator[None]:
         thread.join()
 
 
-def _hand(setting: Setting) -> "Feed | Worker":
-    kafka = setting.config.source.kafka
-    if not kafka.servers:
-        return Feed(setting.config, Keeper(setting, SHARD))
-    from detector.worker import Worker  # noqa: PLC0415 - see KafkaSourceConfig.client
+def _hand(config: Config, tokens: Tokens, home: Home, stack: ExitStack) -> "Feed | Worker":
+    setting = Setting(config, tokens, read_context(config, tokens), home, time.monotonic)
+    if not config.source.kafka.servers:
+        return stack.enter_context(closing(Feed(config, Keeper(setting, SHARD))))
+    # The client takes a seventh of a second to import, which a log of files should not pay.
+    from detector.outlet import RECEIVER, Outlet  # noqa: PLC0415
+    from detector.worker import Worker  # noqa: PLC0415
+    from streams.kafka import LetterWriter, TopicWriter  # noqa: PLC0415
 
-    return Worker(setting, kafka.client(), time.sleep)
+    kafka, topics = config.source.kafka.client(), config.topics
+    outlet = None
+    if topics.dead_letters:
+        letters = stack.enter_context(closing(LetterWriter(kafka, topics.dead_letters)))
+        setting = replace(setting, letters=letters)
+    if topics.alerts:
+        outlet = stack.enter_context(closing(Outlet(home.store, TopicWriter(kafka, topics.alerts))))
+        setting = replace(setting, receivers=(RECEIVER,))
+    return stack.enter_context(closing(Worker(setting, kafka, time.sleep, outlet)))
 
 
 @contextmanager

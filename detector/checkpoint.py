@@ -71,10 +71,11 @@ class Checkpoints:
         state: Mapping[str, NDArray[Any]],
         counters: Mapping[str, int],
         alerts: Sequence[Alert],
+        receivers: Sequence[str] = (),
     ) -> None:
         """Write the state of the shard before ``position`` and the alerts that changed on the way there.
 
-        The same may be committed again after a failure.
+        Each of these begins to wait in the outbox of every receiver. The same may be committed again after a failure.
 
         Raises:
             CheckpointError: the snapshot cannot be written.
@@ -87,7 +88,7 @@ class Checkpoints:
         newest = Checkpoint(
             position=position, snapshot=name, sha256=sha256, former=former, counters=counters, epoch=self._epoch
         )
-        self._store.commit(self._shard, newest, alerts)
+        self._store.commit(self._shard, newest, alerts, receivers)
         self._newest = newest
         if former is not None:
             self._snapshots.drop(former)

@@ -45,9 +45,15 @@ class Home:
             raise CheckpointError(f"{shard}: nothing was committed yet; let a replay or run get further")
         return saved
 
-    def dead_letters(self, shard: str) -> Path | None:
-        """The file of a shard's rejected records; ``None`` without a folder."""
-        return self._place(self._folder, shard) / DEAD_LETTERS if self._folder is not None else None
+    def dead_letters(self, shard: str) -> Path:
+        """The file of a shard's rejected records.
+
+        Raises:
+            ConfigError: there is no folder.
+        """
+        if self._folder is None:
+            raise ConfigError("rejected records need a place; name a topic by topics.dead_letters, or a state.folder")
+        return self._place(self._folder, shard) / DEAD_LETTERS
 
     def close(self) -> None:
         """Let go of the store."""

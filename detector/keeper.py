@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from alerts.alert import Alert
 from detector.checkpoint import Checkpoints, Saved
@@ -23,6 +24,16 @@ def no_clock() -> float:
     return 0.0
 
 
+class Letters(Protocol):
+    """Takes rejected records to where they are kept."""
+
+    def write(self, rejected: Rejected) -> None:
+        """Keep one, perhaps later."""
+
+    def flush(self) -> None:
+        """Return when all are kept."""
+
+
 @dataclass(frozen=True, slots=True)
 class Setting:
     """What all shards of a process have in common.
@@ -33,6 +44,8 @@ class Setting:
         context: roster, planted customers and calendar.
         home: where state is kept; ``None`` keeps it in memory.
         clock: seconds that never go back, to time checkpoints with.
+        letters: takes the rejected records of all shards; ``None`` gives each shard a file.
+        receivers: for whom alerts wait in the outbox.
     """
 
     config: Config
@@ -40,6 +53,8 @@ class Setting:
     context: Context
     home: Home | None = None
     clock: Callable[[], float] = no_clock
+    letters: Letters | None = None
+    receivers: tuple[str, ...] = ()
 
 
 class Keeper:
@@ -111,7 +126,10 @@ class Keeper:
             self._alerts.update(self._changed)
         else:
             began = self._setting.clock()
-            self._checkpoints.commit(self.position, self._state(), dict(self.shard.counts), changed)
+            if self._setting.letters is not None:
+                self._setting.letters.flush()
+            counts = dict(self.shard.counts)
+            self._checkpoints.commit(self.position, self._state(), counts, changed, self._setting.receivers)
             self.checkpoint_seconds.append(self._setting.clock() - began)
         self.pending = 0
         self._changed.clear()
@@ -175,6 +193,9 @@ class Keeper:
         self.closed = self.shard.closed()
 
     def _reject(self, rejected: Rejected) -> None:
+        if self._setting.letters is not None:
+            self._setting.letters.write(rejected)
+            return
         if self._letters is None:
             self._letters = DeadLetters(self.dead_letters)
             if self._checkpoints is None:
@@ -187,7 +208,8 @@ class Keeper:
 
     def _resume(self, home: Home, name: str) -> None:
         self._checkpoints = home.checkpoints(name)
-        self.dead_letters = home.dead_letters(name) or self.dead_letters
+        if self._setting.letters is None:
+            self.dead_letters = home.dead_letters(name)
         self.resumed = self._checkpoints.latest()
         own = {"letters": 0, "replayed": 0}
         if self.resumed is not None:
@@ -195,7 +217,7 @@ class Keeper:
             self.position = self.resumed.position
             own = unpacked_values(self.resumed.state["feed"])
         self._replayed = own["replayed"]
-        if own["letters"] or self.dead_letters.exists():
+        if self._setting.letters is None and (own["letters"] or self.dead_letters.exists()):
             self._letters = DeadLetters(self.dead_letters)
             self._letters.truncate(own["letters"])
 

@@ -9,8 +9,9 @@ from alerts.errors import StaleOwnerError, UnavailableError
 from detector.errors import CheckpointError
 from detector.feed import BATCH_RECORDS, require_lines
 from detector.keeper import Keeper, Setting
+from detector.outlet import Outlet
 from detector.shard import partition_count, partition_shard
-from streams import Position
+from streams import DeadLetterError, Position
 from streams.kafka import KafkaConfig, KafkaGroup
 
 REPORT_S: Final = 5.0
@@ -30,12 +31,16 @@ class Worker:
         setting: what the shards have in common; it has a home.
         kafka: the topic and the group.
         sleep: waits for so many seconds.
+        outlet: passes alerts on to their topic, if there is one.
 
     Raises:
         StreamError, DetectorError, AlertsError: in words for the person who started it.
     """
 
-    def __init__(self, setting: Setting, kafka: KafkaConfig, sleep: Callable[[float], None]) -> None:
+    def __init__(
+        self, setting: Setting, kafka: KafkaConfig, sleep: Callable[[float], None], outlet: Outlet | None = None
+    ) -> None:
+        self._outlet = outlet
         self._setting, self._topic, self._sleep = setting, kafka.topic, sleep
         self._keepers: dict[int, Keeper] = {}
         self._late: list[Alert] = []  # committed and not yet told
@@ -66,6 +71,8 @@ class Worker:
         if self._setting.clock() - self._reported >= REPORT_S:
             self._reported = self._setting.clock()
             self._group.commit(self._offsets())
+        if self._outlet is not None:
+            self._outlet.step(keeper.shard.name for keeper in self.keepers)
         return read, self._told()
 
     def settle(self) -> list[Alert]:
@@ -73,6 +80,8 @@ class Worker:
         for partition, keeper in sorted(self._keepers.items()):
             if keeper.pending or keeper.due:
                 self._commit(partition, keeper)
+        if self._outlet is not None:
+            self._outlet.finish(keeper.shard.name for keeper in self.keepers)
         return self._told()
 
     @property
@@ -98,6 +107,8 @@ class Worker:
         keeper = self._opened(partition_shard(self._topic, partition, count))
         require_lines(keeper.shard)
         self._keepers[partition] = keeper
+        if self._outlet is not None:
+            self._outlet.note(keeper.shard.name)
         return _offset(keeper.position)
 
     def revoked(self, partition: int) -> None:
@@ -149,12 +160,16 @@ class Worker:
 
     def _commit(self, partition: int, keeper: Keeper) -> None:
         try:
-            self._late += keeper.commit()
+            changed = keeper.commit()
         except StaleOwnerError:
             self.events["refused"] += 1
             self._forget(partition)
-        except UnavailableError as error:
+        except (UnavailableError, DeadLetterError) as error:
             self.waiting = str(error)
+        else:
+            self._late += changed
+            if changed and self._outlet is not None:
+                self._outlet.note(keeper.shard.name)
 
     def _forget(self, partition: int) -> None:
         keeper = self._keepers.pop(partition, None)

@@ -4,6 +4,7 @@ from streams.kafka.client import KafkaConfig
 from streams.kafka.group import KafkaGroup, Owner
 from streams.kafka.letters import LetterTopic, LetterWriter
 from streams.kafka.partition import KafkaPartition, count_partitions
+from streams.kafka.writer import TopicWriter
 
 __all__ = [
     "KafkaConfig",
@@ -12,5 +13,6 @@ __all__ = [
     "LetterTopic",
     "LetterWriter",
     "Owner",
+    "TopicWriter",
     "count_partitions",
 ]

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,8 +13,9 @@ import pytest
 
 from detector.simulation import SimulationConfig, simulate
 from tests.detector.small import KEY
-from tests.detector.worker_driver import POINTS
+from tests.detector.worker_driver import POINTS, TOPIC_POINTS
 from tests.real.broker import Broker
+from tests.real.postgres import Postgres
 
 DRIVER = Path(__file__).with_name("worker_driver.py")
 PARTITIONS = 4
@@ -43,7 +45,9 @@ def log(tmp_path_factory: pytest.TempPathFactory) -> Log:
     return Log(folder, events, len(lines))
 
 
-def drive(log: Log, broker: Broker, folder: Path, workers: int, steps: list[tuple[str, float]]) -> dict:
+def drive(
+    log: Log, broker: Broker, folder: Path, workers: int, steps: list[tuple[str, float]], **sections: object
+) -> dict:
     topic = f"workers-{workers}"
     broker.publish(topic, [], partitions=PARTITIONS)
     config = {
@@ -53,6 +57,7 @@ def drive(log: Log, broker: Broker, folder: Path, workers: int, steps: list[tupl
         "profiles": {"recent_events": 4096},
         "state": {"folder": str(folder / "state"), "checkpoint_events": 2_000, "checkpoint_s": 0.5},
         "metrics": {"enabled": False},
+        **sections,
     }
     plan = {
         "config": config, "key": KEY.hex(), "folder": str(folder), "events": str(log.events), "count": log.count,
@@ -70,10 +75,10 @@ def drive(log: Log, broker: Broker, folder: Path, workers: int, steps: list[tupl
     return json.loads((folder / "result.json").read_text())
 
 
-def planned(seed: int, rounds: int, times: int) -> list[tuple[str, float]]:
+def planned(seed: int, points: Iterable[str], rounds: int, times: int) -> list[tuple[str, float]]:
     rng = np.random.default_rng(seed)
     steps: list[tuple[str, float]] = [
-        (point, 1 if point in RARE else int(rng.integers(1, 4))) for _ in range(rounds) for point in POINTS
+        (point, 1 if point in RARE else int(rng.integers(1, 4))) for _ in range(rounds) for point in points
     ]
     steps += [("time", float(rng.uniform(0.3, 2.5))) for _ in range(times)]
     steps += [("stop", float(rng.uniform(0.5, 2.0))) for _ in range(4)]
@@ -83,9 +88,31 @@ def planned(seed: int, rounds: int, times: int) -> list[tuple[str, float]]:
 def test_a_lone_worker_killed_at_any_place_ends_as_if_it_had_not_been(
     log: Log, kafka_broker: Broker, tmp_path: Path
 ) -> None:
-    result = drive(log, kafka_broker, tmp_path, 1, planned(1, 2, 24))
+    result = drive(log, kafka_broker, tmp_path, 1, planned(1, POINTS, 2, 24))
     assert result["wrong"] == []
     assert result["alerts"] > 5
     assert result["strangers"] == []
     assert result["kills"] >= 50
     assert set(result["reached"]) == set(POINTS)
+
+
+def test_three_workers_that_share_a_postgresql_store_end_as_if_none_had_been_killed(
+    log: Log, kafka_broker: Broker, postgres: Postgres, postgres_url: str, tmp_path: Path
+) -> None:
+    for topic in ("told", "dead"):
+        kafka_broker.publish(topic, [], partitions=2)
+    points = {**POINTS, **TOPIC_POINTS}
+    del points["before a dead letter"], points["after a dead letter"]  # which are those of files
+    result = drive(
+        log, kafka_broker, tmp_path, 3, planned(2, list(points), 2, 24),
+        state={
+            "database": postgres_url, "password_file": str(postgres.password_file), "checkpoint_events": 2_000,
+            "checkpoint_s": 0.5,
+        },
+        topics={"alerts": "told", "dead_letters": "dead"},
+    )  # fmt: skip
+    assert result["wrong"] == []
+    assert result["alerts"] > 5
+    assert result["strangers"] == []
+    assert result["kills"] >= 50
+    assert len(result["reached"]) >= 0.8 * len(points)

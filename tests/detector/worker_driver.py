@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from kafka import KafkaProducer
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from msgspec.structs import replace
 
 from alerts.lines import alert_line
 from alerts.store import Store
@@ -27,8 +28,8 @@ from detector.engine import Engine
 from detector.home import Home
 from detector.keeper import Keeper, Setting
 from detector.worker import Worker
-from streams import DeadLetters, Tokens
-from streams.kafka import KafkaGroup
+from streams import DeadLetters, Tokens, read_letters, rejected_of
+from streams.kafka import KafkaGroup, LetterTopic, LetterWriter, TopicWriter, count_partitions
 from tests.detector.kill_driver import arm_at
 
 POINTS: dict[str, tuple[Any, str, bool]] = {
@@ -47,6 +48,16 @@ POINTS: dict[str, tuple[Any, str, bool]] = {
     "after a dead letter": (DeadLetters, "write", True),
     "before Kafka is told how far": (KafkaGroup, "commit", False),
 }
+TOPIC_POINTS: dict[str, tuple[Any, str, bool]] = {
+    "before letters are flushed": (LetterWriter, "flush", False),
+    "after letters were flushed": (LetterWriter, "flush", True),
+    "after an alert was sent": (TopicWriter, "send", True),
+    "before the outbox is told what arrived": (Store, "delivered", False),
+    "after the outbox was told what arrived": (Store, "delivered", True),
+    "after a snapshot was put": (Store, "put_snapshot", True),
+    "before old snapshots go": (Store, "drop_snapshots", False),
+}
+"""Where dead letters and alerts go to topics, and snapshots into the store."""
 PATIENCE_S: Final = 8.0
 """For a planned death; whoever has not got there by then is killed where it is."""
 END_S: Final = 90.0
@@ -66,8 +77,8 @@ def child(config: Config, key: bytes, plan: list[Any], out: Path) -> None:
     """Never returns."""
     code = 3
     try:
-        if plan[0] in POINTS:
-            arm_at(POINTS[plan[0]], plan[1])
+        if plan[0] in POINTS | TOPIC_POINTS:
+            arm_at((POINTS | TOPIC_POINTS)[plan[0]], plan[1])
         with out.open("ab") as file:
             code = run(config, Tokens(key), file, Silent())
     except BaseException as error:
@@ -196,14 +207,53 @@ def differences(left: StateConfig, right: StateConfig) -> list[str]:
             shards = home.store.shards()
             states.append({f"{shard}/{k}": v for shard in shards for k, v in home.saved(shard).state.items()})
             alerts.append([alert_line(alert) for alert in home.store.alerts()])
-            if right.database is None:
+            if right.folder is not None:
                 places = [home.dead_letters(shard) for shard in shards]
-                letters.append([place.read_bytes() if place and place.exists() else b"" for place in places])
+                letters.append([place.read_bytes() if place.exists() else b"" for place in places])
     found += ["alerts"] if alerts[0] != alerts[1] else []
     found += ["dead letters"] if letters and letters[0] != letters[1] else []
     names = set(states[0]) ^ set(states[1])
     same = [name for name in states[0] if name not in names]
     return found + sorted(names | {name for name in same if not np.array_equal(states[0][name], states[1][name])})
+
+
+def wrong_topics(config: Config, oracle: StateConfig) -> list[str]:
+    """What differs between the topics and an uninterrupted pass: letters by where they were, alerts by revision."""
+    found, kafka = [], config.source.kafka.client()
+    source = LetterTopic(kafka, config.topics.dead_letters)
+    letters = []
+    while not source.finished:
+        letters += [(str(letter.position), letter.raw) for letter in source.next_letters(1_000)]
+    source.close()
+    with closing(Home(oracle, read_only=True)) as home:
+        files = [home.dead_letters(shard) for shard in home.store.shards()]
+        kept = [rejected_of(letter) for file in files if file.exists() for letter in read_letters(file)]
+        alerts = {alert.alert_id: alert_line(alert).strip() for alert in home.store.alerts()}
+    if sorted(letters) != sorted((str(letter.position), letter.raw) for letter in kept) or not letters:
+        found.append(f"dead letters: {len(letters)} in the topic, {len(kept)} in files")
+    last: dict[str, tuple[int, bytes]] = {}
+    for partition in range(count_partitions(replace(kafka, topic=config.topics.alerts))):
+        for alert_id, revision, body in messages(config, partition):
+            if revision < last.get(alert_id, (0, b""))[0]:
+                found.append(f"alert {alert_id} went back to revision {revision}")
+            last[alert_id] = max(last.get(alert_id, (0, b"")), (revision, body))
+    if {alert_id: body for alert_id, (_, body) in last.items()} != alerts:
+        found.append("the topic of alerts")
+    with closing(Home(config.state, read_only=True)) as home:
+        waiting = home.store.contents().waiting
+    return found + ([f"the outbox is not empty: {waiting}"] if waiting else [])
+
+
+def messages(config: Config, partition: int) -> Iterator[tuple[str, int, bytes]]:
+    consumer = KafkaConsumer(bootstrap_servers=list(config.source.kafka.servers), auto_offset_reset="earliest")
+    key = TopicPartition(config.topics.alerts, partition)
+    consumer.assign([key])
+    end, done = consumer.end_offsets([key])[key], 0
+    while done < end:
+        for message in consumer.poll(timeout_ms=500).get(key, []):
+            headers, done = dict(message.headers), message.offset + 1
+            yield headers["alert_id"].decode(), int(headers["revision"]), message.value
+    consumer.close()
 
 
 def main() -> None:
@@ -217,9 +267,10 @@ def main() -> None:
     with closing(Home(state, read_only=True)) as home:
         alerts, told = len(home.store.alerts()), {alert.alert_id for alert in home.store.alerts()}
     lines = [json.loads(line) for line in (folder / "told.jsonl").read_text().splitlines() if line.endswith("}")]
+    wrong = differences(state, config.state) + (wrong_topics(config, state) if config.topics.alerts else [])
     result = {
         "kills": kills,
-        "wrong": differences(state, config.state),
+        "wrong": wrong,
         "reached": sorted(reached),
         "alerts": alerts,
         "strangers": sorted({line["alert_id"] for line in lines} - told),
