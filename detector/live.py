@@ -45,6 +45,7 @@ class Live:
         self._silent: set[str] = set()
         self._here: list[Keeper] = []
         self._unready = ""
+        self._refused = 0
 
     def round(self) -> int:
         """Read what there is and tell what follows; how many records there were."""
@@ -52,6 +53,8 @@ class Live:
         count, changed = self._hand.advance()
         self._meet()
         self._listen()
+        if not isinstance(self._hand, Feed):
+            self._look_after(self._hand)
         if count or changed:
             self._tell(changed, self._clock() - began)
         return count
@@ -101,11 +104,15 @@ class Live:
         self._silent = silent
         self.metrics.update_presence({name: now - heard for name, heard in self._heard.items()})
 
+    def _look_after(self, worker: "Worker") -> None:
+        self.metrics.update_worker(worker)
+        if worker.events["refused"] > self._refused:
+            self._refused = worker.events["refused"]
+            self._log.warning("a commit was refused, since the shard has a newer owner", refused=self._refused)
+
     def _tell(self, changed: list[Alert], seconds: float) -> None:
         # The metrics come first, so that whoever reads an alert finds it counted.
         self.metrics.update(self._hand.keepers, seconds)
-        if not isinstance(self._hand, Feed):
-            self.metrics.update_worker(self._hand)
         send_alerts(self._out, changed)
         for alert in changed:
             self._log.info("alert", alert_id=alert.alert_id, severity=alert.severity.value, actor=alert.actor)

@@ -81,7 +81,7 @@ class KafkaGroup(kafka.ConsumerRebalanceListener):  # type: ignore[misc]
             found = self._consumer.poll(timeout_ms=WAIT_MS, max_records=limit)
         except errors.OffsetOutOfRangeError as error:
             raise SourceError(self._gone(error)) from error
-        except errors.KafkaTimeoutError:
+        except errors.RetriableError:
             found = {}  # the broker is away; the client goes on trying
         except errors.KafkaError as error:
             self._raise_failure()

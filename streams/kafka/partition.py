@@ -68,7 +68,7 @@ class KafkaPartition:
             self._offset = found[-1].offset + 1 if found else self._consumer.position(self._partition, ANSWER_MS)
         except errors.OffsetOutOfRangeError as error:
             raise SourceError(gone(self._name, self._offset, self._bounds())) from error
-        except errors.KafkaTimeoutError:
+        except errors.RetriableError:
             return []  # the broker is away; the client goes on trying
         except errors.KafkaError as error:
             raise SourceError(f"{self._name}: cannot be read ({error}); check the broker") from error

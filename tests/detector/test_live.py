@@ -1,5 +1,6 @@
 """Rounds of a live run: what operators and probes are told."""
 
+from collections import Counter
 from dataclasses import dataclass, field
 from io import BytesIO
 from typing import Any
@@ -41,8 +42,14 @@ class Hand:
     finished: bool = False
     unready: str = ""
 
+    events: Counter[str] = field(default_factory=Counter)
+    poll_seconds: float = 0.0
+
     def advance(self) -> tuple[int, list[Alert]]:
         return 0, []
+
+    def lag(self) -> dict[str, int]:
+        return {here.shard.name: 7 for here in self.keepers}
 
 
 @pytest.fixture
@@ -103,3 +110,15 @@ def test_what_a_shard_was_measured_by_goes_with_it(clock: Clock) -> None:
     assert 'shard="t-0-of-1"' not in text
     assert "innerwatch_shards 0.0" in text
     assert log.lines[-1] == ("shard is gone", {"shard": "t-0-of-1"})
+
+
+def test_a_refused_commit_is_said_and_counted(clock: Clock) -> None:
+    hand, log = Hand([Here(Name("t-0-of-1"))]), Heard()
+    live = live_of(hand, clock, log)
+    hand.events["refused"] = 1
+    live.round()
+    live.round()
+    assert [facts for event, facts in log.lines if "refused" in event] == [{"refused": 1}]
+    text = generate_latest(live.metrics.registry).decode()
+    assert 'innerwatch_shard_events_total{event="refused"} 1.0' in text
+    assert 'innerwatch_lag_records{shard="t-0-of-1"} 7.0' in text
