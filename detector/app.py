@@ -14,6 +14,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, BinaryIO, Final
 
 from alerts.alert import Alert
+from alerts.errors import StoreError
 from detector.config import Config
 from detector.context import read_context
 from detector.endpoint import served
@@ -22,13 +23,16 @@ from detector.home import Home
 from detector.keeper import Keeper, Setting
 from detector.live import Live, Log
 from detector.shard import SHARD, Known, Shard, partition_shard
-from streams import Tokens, load_or_create_key
+from streams import StreamError, Tokens, load_or_create_key
 
 if TYPE_CHECKING:
     from detector.worker import Worker
 
 IDLE_S: Final = 0.2
 """Between two looks at a file that did not grow: with a batch's own time, well below a second to an alert."""
+PAUSE_S: Final = 1.0
+LONGEST_PAUSE_S: Final = 30.0
+"""Between two attempts to start: doubled each time up to this."""
 INTERRUPTED: Final = 130
 HUNG: Final = 75
 """Exit code of a process that the watchdog ended: EX_TEMPFAIL, so that a supervisor starts it again."""
@@ -39,6 +43,12 @@ class Stop:
     """The signal that asked to stop, 0 for none."""
 
     signal: int = 0
+
+    def wait(self, seconds: float) -> None:
+        """Sleep for so long, or until a signal."""
+        until = time.monotonic() + seconds
+        while not self.signal and time.monotonic() < until:
+            time.sleep(IDLE_S)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,8 +167,9 @@ def run(config: Config, tokens: Tokens, out: BinaryIO, log: Log) -> int:
         StreamError, DetectorError, AlertsError: in words for the person who started it.
     """
     with ExitStack() as stack, _stopping() as stop:
-        home = stack.enter_context(closing(Home(config.state)))
-        hand = _hand(config, tokens, home, stack)
+        hand = _started(config, tokens, log, stop, stack)
+        if hand is None:
+            return INTERRUPTED if stop.signal == signal.SIGINT else 0
         live = Live(hand, config.run, out, log, time.monotonic)
         stack.enter_context(served(config.metrics, live.metrics.registry, live.alive, live.ready))
         log.info("started", source=config.source.kafka.topic if config.source.kafka.servers else "files")
@@ -199,7 +210,27 @@ def _watched(live: Live, log: Log) -> Iterator[None]:
         thread.join()
 
 
-def _hand(config: Config, tokens: Tokens, home: Home, stack: ExitStack) -> "Feed | Worker":
+def _started(config: Config, tokens: Tokens, log: Log, stop: Stop, stack: ExitStack) -> "Feed | Worker | None":
+    """What reads, opened; after a failure once more, for as long as the configuration says; None after a signal."""
+    until, pause = time.monotonic() + config.run.start_s, PAUSE_S
+    while not stop.signal:
+        with ExitStack() as opened:
+            try:
+                hand = _hand(config, tokens, opened)
+            except (StreamError, StoreError) as error:
+                if time.monotonic() + pause > until:
+                    raise
+                log.warning("cannot start yet", why=str(error), again_in_s=pause)
+            else:
+                stack.enter_context(opened.pop_all())
+                return hand
+        stop.wait(pause)
+        pause = min(2 * pause, LONGEST_PAUSE_S)
+    return None
+
+
+def _hand(config: Config, tokens: Tokens, stack: ExitStack) -> "Feed | Worker":
+    home = stack.enter_context(closing(Home(config.state)))
     setting = Setting(config, tokens, read_context(config, tokens), home, time.monotonic)
     if not config.source.kafka.servers:
         return stack.enter_context(closing(Feed(config, Keeper(setting, SHARD))))

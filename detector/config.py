@@ -191,6 +191,7 @@ class RunConfig(_Section):
 
     watchdog_s: Annotated[float, Field(ge=10)] = 120.0
     silence_s: Annotated[float, Field(gt=0)] = 3_600.0
+    start_s: Annotated[float, Field(ge=0)] = 0.0
 
 
 class Config(_Section):
