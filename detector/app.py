@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, BinaryIO, Final
 
 from alerts.alert import Alert
 from alerts.errors import StoreError
+from alerts.outbox import Delivery
 from detector.config import Config
 from detector.context import read_context
 from detector.endpoint import served
@@ -235,7 +236,7 @@ def _hand(config: Config, tokens: Tokens, stack: ExitStack) -> "Feed | Worker":
     if not config.source.kafka.servers:
         return stack.enter_context(closing(Feed(config, Keeper(setting, SHARD))))
     # The client takes a seventh of a second to import, which a log of files should not pay.
-    from detector.outlet import RECEIVER, Outlet  # noqa: PLC0415
+    from detector.outlet import BODIES, RECEIVER, Outlet  # noqa: PLC0415
     from detector.worker import Worker  # noqa: PLC0415
     from streams.kafka import LetterWriter, TopicWriter  # noqa: PLC0415
 
@@ -245,7 +246,8 @@ def _hand(config: Config, tokens: Tokens, stack: ExitStack) -> "Feed | Worker":
         letters = stack.enter_context(closing(LetterWriter(kafka, topics.dead_letters)))
         setting = replace(setting, letters=letters)
     if topics.alerts:
-        outlet = stack.enter_context(closing(Outlet(home.store, TopicWriter(kafka, topics.alerts))))
+        writer = TopicWriter[Delivery](kafka, topics.alerts)
+        outlet = stack.enter_context(closing(Outlet(home.store, writer, BODIES[topics.alerts_format])))
         setting = replace(setting, receivers=(RECEIVER,))
     return stack.enter_context(closing(Worker(setting, kafka, time.sleep, outlet)))
 

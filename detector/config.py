@@ -71,6 +71,7 @@ class TopicsConfig(_Section):
     """The topics that are written, at the servers of the source and by its rights; "" is none."""
 
     alerts: TopicName | Literal[""] = ""
+    alerts_format: Literal["innerwatch", "ocsf"] = "innerwatch"
     dead_letters: TopicName | Literal[""] = ""
 
 
