@@ -10,6 +10,7 @@ AlertsError
     ├── UnavailableError     the database is away or busy; doing the same again later is harmless
     ├── StaleOwnerError      the shard has a newer owner
     ├── UnknownSnapshotError no snapshot of the shard has this name
+    ├── UnknownContextError  no context has this digest
     ├── UnknownAlertError    no alert has this id
     └── AmbiguousAlertError  several alerts begin with this id
 ```
@@ -54,6 +55,10 @@ class StaleOwnerError(StoreError):
 
 class UnknownSnapshotError(StoreError, LookupError):
     """The store holds no snapshot of this shard and name."""
+
+
+class UnknownContextError(StoreError, LookupError):
+    """The store holds no context of this digest."""
 
 
 class UnknownAlertError(StoreError, LookupError):

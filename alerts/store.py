@@ -8,16 +8,18 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
-from alerts import outbox, schema, sqlite, tables
+from alerts import contexts, outbox, schema, sqlite, tables
 from alerts.alert import Alert
 from alerts.checkpoint import Checkpoint
 from alerts.contents import Contents, contents
+from alerts.contexts import ContextChange
 from alerts.database import Database
 from alerts.errors import (
     AmbiguousAlertError,
     StaleOwnerError,
     StoreError,
     UnknownAlertError,
+    UnknownContextError,
     UnknownSnapshotError,
 )
 from alerts.outbox import Delivery
@@ -73,10 +75,16 @@ class Store:
         return epoch
 
     def commit(
-        self, shard: str, checkpoint: Checkpoint, alerts: Sequence[Alert], receivers: Sequence[str] = ()
+        self,
+        shard: str,
+        checkpoint: Checkpoint,
+        alerts: Sequence[Alert],
+        receivers: Sequence[str] = (),
+        changes: Sequence[ContextChange] = (),
     ) -> None:
         """Write the shard's checkpoint and the alerts in one transaction; on disk when this returns.
 
+        With them go the `changes` of context that this checkpoint's state has met and no checkpoint before it.
         Committing the same again changes nothing. An alert's revision grows by one each time its body
         changes, and each time it begins to wait in the outbox of every receiver; a body older than the stored
         one (by `updated_at`, then `risk`) is passed over.
@@ -94,6 +102,7 @@ class Store:
                 revision = _upsert(connection, alert, body)
                 if revision is not None:
                     outbox.enqueue(connection, receivers, shard, alert, revision, body)
+            contexts.record(connection, shard, changes)
             connection.execute(sa.update(row).where(row.c.shard == shard).values(fields))
 
     def checkpoint(self, shard: str) -> Checkpoint | None:
@@ -208,6 +217,25 @@ class Store:
         with self._transaction() as connection:
             self._require_owner(connection, shard, self._epochs.get(shard))
             connection.execute(sa.delete(row).where(row.c.shard == shard, row.c.name < before))
+
+    def context_changes(self, shard: str, above: int = 0) -> list[ContextChange]:
+        """The shard's changes of context whose number is above this one, in order, without their bodies."""
+        with self._transaction() as connection:
+            return contexts.recorded(connection, shard, above)
+
+    def context(self, digest: str) -> bytes:
+        """The body of the context of this digest.
+
+        Raises:
+            UnknownContextError: there is none.
+        """
+        with self._transaction() as connection:
+            body = contexts.body_of(connection, digest)
+        if body is None:
+            raise UnknownContextError(
+                f"{self._place}: no context {digest[:12]}, by which a shard was judged; restore a backup"
+            )
+        return body
 
     def outbox(self, receiver: str, shard: str, limit: int) -> list[Delivery]:
         """At most `limit` alerts of a shard that wait for a receiver, the one that waited longest first."""

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData, String, Table, Text, UniqueConstraint
 from sqlalchemy.types import Double
 
-VERSIONS = ("0001", "0002")
+VERSIONS = ("0001", "0002", "0003")
 """The schema's versions, oldest first, as the files of `alerts/migrations/versions` are numbered."""
 
 metadata = MetaData()
@@ -52,6 +52,22 @@ snapshots = Table(
     Column("shard", ordered(), primary_key=True),
     Column("name", ordered(), primary_key=True),
     Column("body", LargeBinary, nullable=False),
+)
+
+contexts = Table(
+    "contexts",
+    metadata,
+    Column("digest", ordered(64), primary_key=True),
+    Column("body", LargeBinary, nullable=False),
+)
+
+context_changes = Table(
+    "context_changes",
+    metadata,
+    Column("shard", ordered(), primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("position", String, nullable=False),
+    Column("digest", ordered(64), nullable=False),
 )
 
 # A sequence that was deleted is never given again: a late word about it must not meet another row.

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from alerts.alert import Alert
+from alerts.schema import CURRENT
 from detector.config import StateConfig, load_config
 from detector.home import STORE, Home
 from detector.shard import SHARD
@@ -27,7 +28,7 @@ def state(tmp_path: Path) -> Path:
 def older(state: Path) -> None:
     """Take the database back to the version before migrations."""
     with closing(sqlite3.connect(state / STORE)) as database, database:
-        for table in ("outbox", "snapshots", "alembic_version"):
+        for table in ("outbox", "snapshots", "contexts", "context_changes", "alembic_version"):
             database.execute(f"DROP TABLE {table}")
         database.execute("ALTER TABLE checkpoints DROP COLUMN former")
         database.execute("CREATE TABLE meta (schema_version INTEGER NOT NULL)")
@@ -37,7 +38,7 @@ def older(state: Path) -> None:
 def test_check_says_where_and_what(state: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert innerwatch("db", "check", "--state", state) == 0
     lines = capfd.readouterr().out.splitlines()
-    assert lines == [f"database: {state / STORE}, version 0002", "alerts: 0", f"shard {SHARD}: epoch 1"]
+    assert lines == [f"database: {state / STORE}, version {CURRENT}", "alerts: 0", f"shard {SHARD}: epoch 1"]
 
 
 def test_an_older_database_is_refused_until_it_is_upgraded(state: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -45,7 +46,7 @@ def test_an_older_database_is_refused_until_it_is_upgraded(state: Path, capfd: p
     assert innerwatch("db", "check", "--state", state) == 1
     assert "run innerwatch db upgrade" in capfd.readouterr().err
     assert innerwatch("db", "upgrade", "--state", state) == 0
-    assert "upgraded from version 0001 to version 0002" in capfd.readouterr().out
+    assert f"upgraded from version 0001 to version {CURRENT}" in capfd.readouterr().out
     assert innerwatch("db", "upgrade", "--state", state) == 0
     assert "nothing to do" in capfd.readouterr().out
     assert innerwatch("db", "check", "--state", state) == 0
@@ -96,7 +97,7 @@ def test_a_state_in_postgresql_serves_every_command(
     assert innerwatch("db", "check", "--config", config) == 1
     assert "not one of alerts yet" in capfd.readouterr().err
     assert innerwatch("db", "upgrade", "--config", config) == 0
-    assert "upgraded from nothing to version 0002" in capfd.readouterr().out
+    assert f"upgraded from nothing to version {CURRENT}" in capfd.readouterr().out
     there_and_back(small_log, config, tmp_path / "state", capfd)
     assert PASSWORD not in config.read_text()
 
