@@ -14,11 +14,13 @@ from types import FrameType
 from typing import TYPE_CHECKING, BinaryIO, Final
 
 from alerts.alert import Alert
+from alerts.desk import DESK
 from alerts.errors import StoreError
 from alerts.outbox import Delivery
 from detector.config import Config
 from detector.context import read_context
 from detector.endpoint import served
+from detector.errors import ConfigError
 from detector.feed import Feed
 from detector.home import Home
 from detector.keeper import Keeper, Setting
@@ -75,6 +77,46 @@ class Replayed:
     def known(self) -> dict[str, Known]:
         """Who is behind the pseudonyms of the alerts."""
         return {name: known for shard in self.shards for name, known in shard.known.items()}
+
+
+def now() -> float:
+    """The time, in Unix seconds."""
+    return time.time()
+
+
+def deliver(config: Config, log: Log) -> int:
+    """Tell receivers of alerts until a signal comes; the exit code: 130 after SIGINT, else 0.
+
+    Raises:
+        DetectorError, AlertsError: in words for the person who started it.
+    """
+    from detector.deliver import deliver as tell  # noqa: PLC0415 - a run does not need the receivers
+    from detector.deliver import open_desk, open_dispatcher  # noqa: PLC0415
+
+    if not config.delivery.receivers:
+        raise ConfigError("delivery.receivers is empty; name at least one in a table [delivery.receivers.NAME]")
+    with ExitStack() as stack, _stopping() as stop:
+        desk = stack.enter_context(closing(open_desk(config)))
+        desk.acquire()
+        log.info("delivering", to=sorted(config.delivery.receivers))
+        heard = _Heard(log)
+        tried = tell(open_dispatcher(config, desk, stack, heard), stop, now, heard.away)
+        log.info("stopped", signal=stop.signal, tried=tried)
+        return INTERRUPTED if stop.signal == signal.SIGINT else 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Heard:
+    log: Log
+
+    def delivery(self, receiver: str, result: str) -> None:
+        """Say how a delivery went."""
+        note = self.log.info if result == "delivered" else self.log.warning
+        note("delivery", receiver=receiver, result=result)
+
+    def away(self, why: str) -> None:
+        """Say that the store is away."""
+        self.log.warning("not ready", why=why)
 
 
 def state_home() -> Path:
@@ -232,7 +274,7 @@ def _started(config: Config, tokens: Tokens, log: Log, stop: Stop, stack: ExitSt
 
 def _hand(config: Config, tokens: Tokens, stack: ExitStack) -> "Feed | Worker":
     home = stack.enter_context(closing(Home(config.state)))
-    setting = Setting(config, tokens, read_context(config, tokens), home, time.monotonic)
+    setting = Setting(config, tokens, read_context(config, tokens), home, time.monotonic, receivers=(DESK,))
     if not config.source.kafka.servers:
         return stack.enter_context(closing(Feed(config, Keeper(setting, SHARD))))
     # The client takes a seventh of a second to import, which a log of files should not pay.
@@ -248,7 +290,7 @@ def _hand(config: Config, tokens: Tokens, stack: ExitStack) -> "Feed | Worker":
     if topics.alerts:
         writer = TopicWriter[Delivery](kafka, topics.alerts)
         outlet = stack.enter_context(closing(Outlet(home.store, writer, BODIES[topics.alerts_format])))
-        setting = replace(setting, receivers=(RECEIVER,))
+        setting = replace(setting, receivers=(DESK, RECEIVER))
     return stack.enter_context(closing(Worker(setting, kafka, time.sleep, outlet)))
 
 
