@@ -102,10 +102,9 @@ def act(console: Console, site: Site, told: Told, lines: list[bytes], rate: floa
                 screen.tell(alert, revision)
             look = watch.look()
             screen.show(stream, look)
-            require_alive(site, killed)
+            require_alive(site)
 
-        killed, second = ["worker-1"], site.join("worker-2")
-        first = site.join("worker-1")
+        first, second = site.join("worker-1"), site.join("worker-2")
         until(lambda: len(set(watch.look().owners.values())) == 2, step, "two workers share the partitions")
         stream.start()
         stack.callback(stream.end)
@@ -135,10 +134,10 @@ def until(done: Callable[[], bool], step: Callable[[], None], what: str) -> None
         step()
 
 
-def require_alive(site: Site, killed: list[str]) -> None:
+def require_alive(site: Site) -> None:
     """RuntimeError with the log of a worker that ended by itself."""
     for member in site.members:
-        if member.pid is None and member.name not in killed:
+        if member.pid is None and not member.killed:
             raise RuntimeError(f"{member.name} ended by itself: {member.log()}")
 
 

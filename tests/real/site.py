@@ -43,6 +43,8 @@ class Member:
     def __init__(self, name: str, config: Path, port: int) -> None:
         self.name, self._config, self._port = name, config, port
         self._process: subprocess.Popen[bytes] | None = None
+        self.killed = False
+        """Whether ``kill`` was its last end, rather than one of its own."""
 
     @property
     def pid(self) -> int | None:
@@ -52,6 +54,7 @@ class Member:
 
     def start(self) -> None:
         """Start it; nobody waits until it reads."""
+        self.killed = False
         alerts, log = (self._config.with_suffix(suffix).open("ab") for suffix in (".alerts", ".log"))
         with alerts, log:
             command = [*program(), "run", "--config", str(self._config)]
@@ -67,6 +70,7 @@ class Member:
 
     def kill(self) -> None:
         """End it at once, if it runs."""
+        self.killed = True
         if self._process is not None:
             self._process.kill()
             self._process.wait()

@@ -69,6 +69,9 @@ def main(words: list[str] | None = None) -> int:
     except pytest.skip.Exception as left_out:
         print(f"left out: {left_out}")
         return 1
+    except RuntimeError as error:
+        print(f"it went wrong: {error}")
+        return 1
     except KeyboardInterrupt:
         print("interrupted; servers and workers have ended, nothing is left")
         return 130
@@ -183,8 +186,9 @@ class Session:
         memory, held = " ".join(f"{mb:5.0f}" for mb in resident), " ".join(f"{number:4}" for number in files)
         took = f"{1e3 * taken:7.1f} ms"
         print(f"{sample.moment:6.0f} {sample.sent:11,} {sample.lag:8,} {memory} {held} {took}", flush=True)
-        if members[0].pid is None:
-            raise RuntimeError(f"{members[0].name} ended by itself: {members[0].log()}")
+        for member in members:
+            if member.pid is None and not member.killed:
+                raise RuntimeError(f"{member.name} ended by itself: {member.log()}")
 
     def _checkpoint_s(self, metrics: Metrics) -> float:
         name = "innerwatch_checkpoint_seconds"
