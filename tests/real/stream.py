@@ -11,6 +11,7 @@ from typing import Final
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.errors import KafkaError
 
+from detector.outlet import RECEIVER
 from tests.real.broker import actor_of
 from tests.real.site import TOPIC, Member, Site
 
@@ -146,7 +147,7 @@ class Watch:
         if {number: offset for number, offset in self.positions().items() if offset} != ends:
             return False
         with closing(self._site.store()) as store:
-            return not any(store.contents().waiting.values())
+            return not store.contents().waiting.get(RECEIVER)
 
     def close(self) -> None:
         """Leave the broker."""
