@@ -25,9 +25,10 @@ Resolve = Callable[[str, int], Sequence[str]]
 class HttpConfig(msgspec.Struct, frozen=True):
     """Where a receiver is, and how far it is trusted.
 
-    `url`, or the first line of `url_file` where it holds a secret, is https, or http where `allow_plain`. Its host must be public, or inside `allow_networks` (such as
-    "10.0.0.0/8" or "127.0.0.0/8"): nobody who can edit a webhook shall make this process call its neighbours
-    (OWASP, server-side request forgery). `ca_file` signs the server's certificate, the system's authorities if None.
+    `url`, or the first line of `url_file` where it holds a secret, is https, or http where `allow_plain`. Its host
+    must be public, or inside `allow_networks` (such as "10.0.0.0/8" or "127.0.0.0/8"): nobody who can edit a webhook
+    shall make this process call its neighbours (OWASP, server-side request forgery). `ca_file` signs the server's
+    certificate, the system's authorities if None.
     """
 
     url: str = ""
