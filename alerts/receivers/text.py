@@ -4,6 +4,7 @@ Whatever an alert holds becomes one line of visible characters (`alerts.escape`)
 bidirectional character in it can forge a line of ours. What markup a receiver reads is for that receiver to escape.
 """
 
+import re
 from datetime import datetime
 
 from alerts.alert import Alert
@@ -14,6 +15,7 @@ from alerts.receivers.receiver import Notice, Phase
 from alerts.receivers.words import CHINESE, DETECTIONS_ZH, ENGLISH, RARITY_ZH, SEVERITIES, STEPS_ZH, words_of
 from alerts.techniques import technique_of
 
+LINK = re.compile(r"https?://[A-Za-z0-9._~:/?#@!$&()*+,;=%\[\]-]{1,2000}")
 LONGEST_NAME = 120
 """Characters of a name or title of somebody else's making: more of it would crowd out what matters."""
 
@@ -58,6 +60,11 @@ def steps(notice: Notice) -> list[str]:
     found = (step for finding in notice.alert.findings for step in technique_of(finding.technique).first_steps)
     chinese = notice.language == CHINESE
     return [STEPS_ZH.get(step, step) if chinese else step for step in dict.fromkeys(found)]
+
+
+def safe_link(notice: Notice) -> str:
+    """The link, where it is one that a browser opens over HTTP and that fits into any field for URLs; otherwise ""."""
+    return notice.link if LINK.fullmatch(notice.link) else ""
 
 
 def fitted(text: str, limit_bytes: int, language: str = ENGLISH) -> str:

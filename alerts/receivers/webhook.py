@@ -12,6 +12,7 @@ from alerts.errors import ReceiverError
 from alerts.escape import escape
 from alerts.ocsf import CLASS_UID, detection_finding
 from alerts.receivers.http import HttpCaller, HttpConfig, read_secret
+from alerts.receivers.identity import plain_key
 from alerts.receivers.receiver import Limits, Notice, Outcome, Phase
 
 PREFIX: Final = "whsec_"
@@ -53,10 +54,11 @@ class Webhook:
 
     def _one(self, notice: Notice, now: int) -> Outcome:
         body = escape(msgspec.json.encode(self._body(notice)).decode()).encode()
+        message_id = plain_key(notice)
         headers = {
-            "webhook-id": notice.key,
+            "webhook-id": message_id,
             "webhook-timestamp": str(now),
-            "webhook-signature": signature(self._key, notice.key, now, body),
+            "webhook-signature": signature(self._key, message_id, now, body),
         }
         return self._caller.call("POST", content=body, headers=headers).outcome
 

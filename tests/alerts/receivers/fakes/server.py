@@ -4,6 +4,7 @@ import json
 import shutil
 import ssl
 import subprocess
+import sys
 import threading
 from abc import ABC, abstractmethod
 from collections import deque
@@ -73,6 +74,16 @@ def expect(holds: object, reason: str, status: int = 400) -> None:
         raise RuleError(status, reason)
 
 
+class QuietServer(ThreadingHTTPServer):
+    """Says nothing of clients that leave in the middle, as those do that do not believe a certificate."""
+
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handle_error(request, client_address)
+
+
 class FakeServer(ABC):
     """Plays a receiver at `url` until it is closed; `requests` are those that arrived, `reasons` why some were refused.
 
@@ -82,6 +93,10 @@ class FakeServer(ABC):
 
     looks: ClassVar[frozenset[str]] = frozenset()
     """Paths of requests by POST that change nothing."""
+    faults_known: ClassVar[frozenset[Fault]] = frozenset(Fault)
+    """What can go wrong where its protocol has a word for it."""
+    resolves: ClassVar[bool] = True
+    """Whether a closed alert is closed there as well; otherwise people do it."""
 
     def __init__(self, folder: Path, certificate: "Certificate | None" = None) -> None:
         self.folder = folder
@@ -92,8 +107,7 @@ class FakeServer(ABC):
         self.reasons: list[str] = []
         self.faults: deque[Fault] = deque()
         self._lock, self._over = threading.Lock(), threading.Event()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self._server.daemon_threads = True
+        self._server = QuietServer(("127.0.0.1", 0), self._handler())
         self._scheme = "http" if certificate is None else "https"
         if certificate is not None:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -122,6 +136,11 @@ class FakeServer(ABC):
     def settings(self) -> dict[str, object]:
         """What a configuration file would say to reach this."""
 
+    def elsewhere(self, host: str) -> dict[str, object]:
+        """The settings, but for another host."""
+        settings = self.settings()
+        return {**settings, "url": str(settings["url"]).replace("127.0.0.1", host)}
+
     @abstractmethod
     def handle(self, request: Request) -> Reply:
         """Do what is asked, or refuse."""
@@ -133,6 +152,10 @@ class FakeServer(ABC):
     def resolved(self) -> set[str]:
         """The ids of incidents that the receiver regards as over, where it can."""
         return set()
+
+    def marks_tests(self) -> bool:
+        """Whether a person sees of what arrived that it is a test."""
+        return any("[TEST]" in text or '"test":true' in text for text in self.shown())
 
     def close(self) -> None:
         self._over.set()
