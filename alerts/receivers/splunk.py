@@ -35,12 +35,12 @@ class Splunk:
         self._config = config
         self._caller = HttpCaller(config, authorization(config.token_file, scheme="Splunk"))
 
-    def send(self, notices: Sequence[Notice], now: float) -> list[Outcome]:  # noqa: ARG002
+    def send(self, notices: Sequence[Notice], now: float) -> list[Outcome]:
         """One call for all; where one of them is refused, one call for each, so that it keeps nobody else back."""
         content = b"\n".join(self._event(notice) for notice in notices)
         answer = self._caller.call("POST", "/services/collector/event", content=content)
         if answer.status == REFUSED and len(notices) > 1:
-            return [self.send([notice], 0.0)[0] for notice in notices]
+            return [self.send([notice], now)[0] for notice in notices]
         return [answer.outcome for _ in notices]
 
     def close(self) -> None:

@@ -13,7 +13,9 @@ LABEL: Final = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 
 
 class Fake(FakeServer):
-    """An incident is a set of labels."""
+    """An incident is a set of labels; ``refuse`` is an alert that is refused for its own sake."""
+
+    refuse = ""
 
     def settings(self) -> dict[str, object]:
         return {**self.reach(), "password_file": str(self.secret_file), "labels": {"team": "fraud"}}
@@ -31,6 +33,7 @@ class Fake(FakeServer):
         expect(set(alert) <= {"labels", "annotations", "startsAt", "endsAt", "generatorURL"}, "an unknown key")
         labels, annotations = alert["labels"], alert.get("annotations", {})
         expect(labels.get("alertname"), "at least one label")
+        expect(labels.get("alert_id") != self.refuse or not self.refuse, "this one is refused")
         for name, value in [*labels.items(), *annotations.items()]:
             expect(LABEL.fullmatch(name), f"no name of a label: {name}")
             expect(isinstance(value, str), f"{name} is no text")
