@@ -15,6 +15,7 @@ LABEL: Final = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 class Fake(FakeServer):
     """An incident is a set of labels; ``refuse`` is an alert that is refused for its own sake."""
 
+    resolves = True
     refuse = ""
 
     def settings(self) -> dict[str, object]:

@@ -14,7 +14,6 @@ class Fake(FakeServer):
     """An incident is an issue; ``indexed`` says whether searches know what was created, ``cloud`` which of the two."""
 
     looks = frozenset({"/rest/api/3/search/jql", "/rest/api/2/search"})
-    resolves = False
     cloud = True
 
     def __init__(self, *arguments: Any) -> None:

@@ -12,6 +12,8 @@ PAYLOAD = {"summary", "source", "severity", "timestamp", "component", "group", "
 class Fake(FakeServer):
     """An incident is an open alert; one that was resolved and is triggered again is a second incident."""
 
+    resolves = True
+
     def __init__(self, *arguments: Any) -> None:
         self.open: dict[str, str] = {}
         self.over: set[str] = set()

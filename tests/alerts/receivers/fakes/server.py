@@ -95,8 +95,8 @@ class FakeServer(ABC):
     """Paths of requests by POST that change nothing."""
     faults_known: ClassVar[frozenset[Fault]] = frozenset(Fault)
     """What can go wrong where its protocol has a word for it."""
-    resolves: ClassVar[bool] = True
-    """Whether a closed alert is closed there as well; otherwise people do it."""
+    resolves: ClassVar[bool] = False
+    """Whether a closed alert is closed there as well; otherwise people read that it was."""
 
     def __init__(self, folder: Path, certificate: "Certificate | None" = None) -> None:
         self.folder = folder
@@ -139,7 +139,11 @@ class FakeServer(ABC):
     def elsewhere(self, host: str) -> dict[str, object]:
         """The settings, but for another host."""
         settings = self.settings()
-        return {**settings, "url": str(settings["url"]).replace("127.0.0.1", host)}
+        if "url" in settings:
+            return {**settings, "url": str(settings["url"]).replace("127.0.0.1", host)}
+        file = self.folder / "elsewhere"
+        file.write_text(Path(str(settings["url_file"])).read_text("utf-8").replace("127.0.0.1", host), "utf-8")
+        return {**settings, "url_file": str(file)}
 
     @abstractmethod
     def handle(self, request: Request) -> Reply:

@@ -16,6 +16,8 @@ QUERY: Final = re.compile(r"correlation_id=([^\^=]+)\^ORDERBYsys_created_on")
 class Fake(FakeServer):
     """An incident is a row; a real instance cuts what is too long, this one refuses it."""
 
+    resolves = True
+
     def settings(self) -> dict[str, object]:
         return {
             **self.reach(),

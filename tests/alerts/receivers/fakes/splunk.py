@@ -12,6 +12,8 @@ INDEXES: Final = {"", "security"}
 class Fake(FakeServer):
     """An incident is what a search for distinct alerts finds; ``events`` are all that were kept."""
 
+    resolves = True
+
     def __init__(self, *arguments: Any) -> None:
         self.events: list[dict[str, Any]] = []
         super().__init__(*arguments)

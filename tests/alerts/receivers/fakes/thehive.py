@@ -17,6 +17,7 @@ STATUSES: Final = {"New", "InProgress", "Pending", "Imported", "Ignored", "False
 class Fake(FakeServer):
     """An incident is an alert; ``indexed`` says whether searches know what was created."""
 
+    resolves = True
     looks = frozenset({"/api/v1/query"})
 
     def __init__(self, *arguments: Any) -> None:

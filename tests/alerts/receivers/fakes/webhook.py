@@ -16,6 +16,8 @@ TOLERANCE_S: Final = 300
 class Fake(FakeServer):
     """Told ids are remembered, and what an id brought is kept by the alert's id."""
 
+    resolves = True
+
     def __init__(self, *arguments: Any) -> None:
         self.ids: list[str] = []
         self.bodies: list[dict[str, Any]] = []
