@@ -257,13 +257,17 @@ def _joined(base: bytes, path: str) -> bytes:
 def _cut_after(seconds: float) -> Iterator[Callable[[str, Mapping[str, Any]], None]]:
     """Cut the connection that a call makes once its time is over; a limit for each read alone is none for a drip."""
     sockets: list[socket.socket] = []
+    over = threading.Event()
 
     def trace(event: str, info: Mapping[str, Any]) -> None:
         if event.endswith(("connect_tcp.complete", "start_tls.complete")):
             sockets.append(info["return_value"].get_extra_info("socket"))
+            if over.is_set():
+                cut()
 
     def cut() -> None:
-        for one in sockets:
+        over.set()
+        for one in list(sockets):
             with suppress(OSError):
                 # Not the TLS socket's own, which would pull the session from under the thread that reads.
                 socket.socket.shutdown(one, socket.SHUT_RDWR)

@@ -218,6 +218,19 @@ def test_an_answer_that_drips_is_cut_off(start: bytes) -> None:
     assert took < 5
 
 
+def test_a_connection_that_is_made_when_the_time_is_over_is_cut_at_once() -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs, http._cut_after(0.01) as trace:
+        time.sleep(0.2)
+
+        class Stream:
+            def get_extra_info(self, _: str) -> socket.socket:
+                return ours
+
+        trace("connection.connect_tcp.complete", {"return_value": Stream()})
+        assert theirs.recv(1) == b""
+
+
 @pytest.mark.parametrize("said", [b"nonsense\r\n\r\n", b"", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nshort"])
 def test_what_is_no_answer_is_an_outcome(said: bytes) -> None:
     with closing(Listener(lambda connection: connection.sendall(said))) as listener:

@@ -159,7 +159,7 @@ class FakeServer(ABC):
 
     def marks_tests(self) -> bool:
         """Whether a person sees of what arrived that it is a test."""
-        return any("[TEST]" in text or '"test":true' in text for text in self.shown())
+        return any("TEST" in text or '"test":true' in text for text in self.shown())
 
     def close(self) -> None:
         self._over.set()
