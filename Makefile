@@ -4,6 +4,7 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
 BIN := .venv/bin
 READY := .venv/.ready
 POSTGRES = $(shell command -v initdb || ls -d /usr/lib/postgresql/*/bin/initdb 2>/dev/null)
+ALERTMANAGER := .venv/alertmanager/usr/bin/prometheus-alertmanager
 CLUSTERS := /etc/postgresql-common/createcluster.conf
 
 .DEFAULT_GOAL := help
@@ -32,6 +33,7 @@ lint: $(READY)  ## ruff, mypy --strict and the import contract
 
 # What tests of real components need and Python packages do not bring; asked of apt only by root and only where missing.
 # Debian's postgresql starts a server of its own when it is installed; the tests start theirs, so it is told not to first.
+# Its Alertmanager does so too and cannot be told, so it is unpacked and not installed.
 packages:
 	@test -n "$(POSTGRES)" || { test "$$(id -u)" = 0 && command -v apt-get >/dev/null && \
 		mkdir -p /etc/postgresql-common && { test -e $(CLUSTERS) || echo "create_main_cluster = false" >$(CLUSTERS); } && \
@@ -41,6 +43,10 @@ packages:
 	@{ command -v java && command -v mvn; } >/dev/null || { test "$$(id -u)" = 0 && command -v apt-get >/dev/null && \
 		apt-get update -qq && apt-get install -y -qq --no-install-recommends openjdk-17-jre-headless maven; } || \
 		echo "no Java or Maven: tests that need a Kafka broker are skipped" >&2
+	@command -v prometheus-alertmanager >/dev/null || command -v alertmanager >/dev/null || test -x $(ALERTMANAGER) || \
+		{ test "$$(id -u)" = 0 && command -v apt-get >/dev/null && apt-get update -qq && mkdir -p .venv/alertmanager && \
+		cd .venv/alertmanager && apt-get download -qq prometheus-alertmanager && dpkg --extract prometheus-alertmanager_*.deb . ; } || \
+		echo "no Alertmanager: tests that need an Alertmanager are skipped" >&2
 
 test: lint packages  ## everything: lint, the fast tests, then the slow ones
 	$(BIN)/pytest -q -n 2 -m "not slow"

@@ -11,7 +11,12 @@ from tests.real.broker import Broker, running_broker
 from tests.real.postgres import Postgres, running_postgres
 
 CI: Final = os.environ.get("CI") == "true"
-OUT_OF_REACH: Final = ("needs a Kafka broker", "needs a PostgreSQL server", "needs a container engine")
+OUT_OF_REACH: Final = (
+    "needs a Kafka broker",
+    "needs a PostgreSQL server",
+    "needs an Alertmanager",
+    "needs a container engine",
+)
 """How the reason of a skip begins that names a part which a machine for tests need not have."""
 
 settings.register_profile("here", deadline=None)

@@ -56,11 +56,15 @@ class Outcome(msgspec.Struct, frozen=True):
 
 
 class Limits(msgspec.Struct, frozen=True):
-    """How much a receiver bears: `calls` in `per_s` seconds, and `batch` notices in one call."""
+    """How much a receiver bears: `calls` in `per_s` seconds, and `batch` notices in one call.
+
+    A receiver that forgets wants what still fires again, unchanged, within every `resend_s`; None: once is enough.
+    """
 
     calls: int
     per_s: float
     batch: int = 1
+    resend_s: float | None = None
 
 
 class Receiver(Protocol):

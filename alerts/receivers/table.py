@@ -1,33 +1,56 @@
-"""Every kind of receiver, by the name that a configuration gives it."""
+"""Every kind of receiver by its name in the configuration."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import msgspec
 
 from alerts.errors import ReceiverError
+from alerts.receivers.alertmanager import Alertmanager, AlertmanagerConfig
+from alerts.receivers.jira import Jira, JiraConfig
+from alerts.receivers.pagerduty import PagerDuty, PagerDutyConfig
 from alerts.receivers.receiver import Receiver
+from alerts.receivers.servicenow import ServiceNow, ServiceNowConfig
+from alerts.receivers.splunk import Splunk, SplunkConfig
+from alerts.receivers.thehive import TheHive, TheHiveConfig
 from alerts.receivers.webhook import Webhook, WebhookConfig
 
-KINDS: Final[dict[str, tuple[Any, Any]]] = {
+RECEIVERS: Final[dict[str, tuple[type[msgspec.Struct], Callable[[Any], Receiver]]]] = {
+    "alertmanager": (AlertmanagerConfig, Alertmanager),
+    "jira": (JiraConfig, Jira),
+    "pagerduty": (PagerDutyConfig, PagerDuty),
+    "servicenow": (ServiceNowConfig, ServiceNow),
+    "splunk": (SplunkConfig, Splunk),
+    "thehive": (TheHiveConfig, TheHive),
     "webhook": (WebhookConfig, Webhook),
 }
-"""The class of the settings and that of the receiver."""
+"""A kind's configuration, and the class that is opened with one."""
+
+_PLACE: Final = re.compile(r" - at `\$\.?(.*)`$")
 
 
 def open_receiver(kind: str, settings: Mapping[str, object]) -> Receiver:
-    """The receiver of a kind.
+    """The receiver of a kind, with settings as a configuration file gives them. It is closed by whoever opened it.
 
     Raises:
-        ReceiverError: there is no such kind, or a setting is unknown, missing or cannot be used; by name.
+        ReceiverError: no such kind, a key that it does not have or needs and was not given, a value of another type,
+            or one that cannot be used. Values are not repeated: somebody may have put a secret there.
     """
-    if kind not in KINDS:
-        raise ReceiverError(f"{kind!r} is no kind of receiver; there are {', '.join(sorted(KINDS))}")
-    config, receiver = KINDS[kind]
-    unknown = sorted(set(settings) - set(config.__struct_fields__))
-    if unknown:
-        raise ReceiverError(f"{kind}: unknown setting {unknown[0]!r}; there are {', '.join(config.__struct_fields__)}")
+    if kind not in RECEIVERS:
+        raise ReceiverError(f"no kind of receiver is {kind!r}; there are {', '.join(RECEIVERS)}")
+    config, opened = RECEIVERS[kind]
+    fields = {field.encode_name: field for field in msgspec.structs.fields(config)}
+    for key in settings:
+        if key not in fields:
+            raise ReceiverError(f"a receiver of kind {kind} has no key {key!r}; it has {', '.join(fields)}")
+    for name, field in fields.items():
+        if field.required and name not in settings:
+            raise ReceiverError(f"a receiver of kind {kind} needs the key {name!r}")
+    problem = ""
     try:
-        return receiver(msgspec.convert(dict(settings), config))  # type: ignore[no-any-return]
+        return opened(msgspec.convert(dict(settings), config))
     except msgspec.ValidationError as error:
-        raise ReceiverError(f"{kind}: {error}") from None
+        place = _PLACE.search(str(error))
+        problem = f"{place[1] if place else 'a key'}: {re.sub('Invalid enum value .*', 'no such value', str(error))}"
+    raise ReceiverError(f"a receiver of kind {kind}: {_PLACE.sub('', problem)}")

@@ -1,34 +1,47 @@
 """A webhook of one's own, signed as the Standard Webhooks specification 1.0 says."""
 
 import base64
-import binascii
 import hmac
 from collections.abc import Sequence
 from hashlib import sha256
+from typing import Any, Final, Literal
 
 import msgspec
 
 from alerts.errors import ReceiverError
+from alerts.escape import escape
+from alerts.ocsf import CLASS_UID, detection_finding
 from alerts.receivers.http import HttpCaller, HttpConfig, read_secret
-from alerts.receivers.receiver import Limits, Notice, Outcome
+from alerts.receivers.identity import plain_key
+from alerts.receivers.receiver import Limits, Notice, Outcome, Phase
 
-PREFIX = "whsec_"
-LEAST_BYTES = 24  # of a secret, as the specification asks
+PREFIX: Final = "whsec_"
+LEAST_BYTES: Final = 24  # of a secret, as the specification asks
 
 
 class WebhookConfig(HttpConfig, frozen=True, kw_only=True):
-    """Where the webhook is; `secret_file` holds `whsec_` and the key in base64."""
+    """Where the webhook is; `secret_file` holds `whsec_` and the key in base64.
+
+    `format` is the body's: "innerwatch", the alert's own JSON within the envelope that the specification recommends,
+    or "ocsf", a bare Detection Finding for those who take in nothing else.
+    """
 
     secret_file: str
+    format: Literal["innerwatch", "ocsf"] = "innerwatch"
 
 
 class Webhook:
-    """Posts each notice as JSON, with `webhook-id` as the key by which the other side tells a repeat."""
+    r"""Posts each notice as JSON, with `webhook-id` as the key by which the other side tells a repeat.
+
+    What an alert holds is data in JSON; characters that would steer a screen are written as `\uXXXX`, which any
+    reader of JSON takes back.
+    """
 
     limits = Limits(calls=10, per_s=1.0)
 
     def __init__(self, config: WebhookConfig) -> None:
         self._key = _key(read_secret(config.secret_file))
+        self._body = _ocsf if config.format == "ocsf" else _envelope
         self._caller = HttpCaller(config)
 
     def send(self, notices: Sequence[Notice], now: float) -> list[Outcome]:
@@ -40,19 +53,12 @@ class Webhook:
         self._caller.close()
 
     def _one(self, notice: Notice, now: int) -> Outcome:
-        body = msgspec.json.encode(
-            {
-                "type": f"alert.{notice.phase.value}",
-                "timestamp": notice.alert.updated_at,
-                "data": {
-                    "alert": notice.alert, "revision": notice.revision, "link": notice.link, "test": notice.test,
-                },
-            }
-        )  # fmt: skip
+        body = escape(msgspec.json.encode(self._body(notice)).decode()).encode()
+        message_id = plain_key(notice)
         headers = {
-            "webhook-id": notice.key,
+            "webhook-id": message_id,
             "webhook-timestamp": str(now),
-            "webhook-signature": signature(self._key, notice.key, now, body),
+            "webhook-signature": signature(self._key, message_id, now, body),
         }
         return self._caller.call("POST", content=body, headers=headers).outcome
 
@@ -67,10 +73,33 @@ def signature(key: bytes, message_id: str, timestamp: int, body: bytes) -> str:
     return "v1," + base64.b64encode(hmac.digest(key, signed, sha256)).decode()
 
 
+def _envelope(notice: Notice) -> dict[str, Any]:
+    return {
+        "type": f"alert.{notice.phase.value}",
+        "timestamp": notice.alert.updated_at,
+        "data": {"alert": notice.alert, "revision": notice.revision, "link": notice.link, "test": notice.test},
+    }
+
+
+def _ocsf(notice: Notice) -> dict[str, Any]:
+    """The Detection Finding; one that was closed is an activity of its own, and a test is no alert."""
+    finding: dict[str, Any] = detection_finding(notice.alert, notice.revision)
+    if notice.phase is Phase.RESOLVED:
+        finding |= {"activity_id": 3, "activity_name": "Close", "status_id": 4, "status": "Resolved"}
+        finding |= {"type_uid": CLASS_UID * 100 + 3, "type_name": "Detection Finding: Close"}
+    if notice.test:
+        finding["is_alert"] = False
+        finding["message"] = f"[TEST] {finding['message']}"
+        finding["metadata"]["labels"] = ["test"]
+    if notice.link:
+        finding["finding_info"]["src_url"] = notice.link
+    return finding
+
+
 def _key(secret: str) -> bytes:
     try:
         key = base64.b64decode(secret.removeprefix(PREFIX), validate=True)
-    except binascii.Error:
+    except ValueError:
         key = b""
     if not secret.startswith(PREFIX) or len(key) < LEAST_BYTES:
         raise ReceiverError(f"the secret of a webhook is {PREFIX} and at least {LEAST_BYTES} bytes in base64")

@@ -1,0 +1,166 @@
+"""Alertmanager: what its labels say, and what a real one makes of being told again, killed and restarted."""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from alerts.alert import Severity
+from alerts.receivers.alertmanager import Alertmanager
+from alerts.receivers.receiver import Phase, Verdict
+from alerts.receivers.table import open_receiver
+from tests.alerts.receivers.fakes.alertmanager import Fake
+from tests.alerts.receivers.fakes.server import Request
+from tests.alerts.receivers.fakes.webhook import NOW
+from tests.alerts.receivers.notices import make_notice
+from tests.alerts.samples import make_alert, make_finding
+from tests.real.alertmanager import RealAlertmanager, running_alertmanager
+
+HOLD_S = 60.0
+PATIENCE_S = 20.0
+
+
+@pytest.fixture
+def fake(tmp_path: Path) -> Iterator[Fake]:
+    with closing(Fake(tmp_path)) as server:
+        yield server
+
+
+@pytest.fixture
+def real(tmp_path: Path) -> Iterator[RealAlertmanager]:
+    with running_alertmanager(tmp_path) as server:
+        yield server
+
+
+def opened(server: Fake | RealAlertmanager) -> Any:
+    reach = {"url": server.url, "allow_networks": ["127.0.0.0/8"], "allow_plain": True, "hold_s": HOLD_S}
+    return closing(open_receiver("alertmanager", server.settings() if isinstance(server, Fake) else reach))
+
+
+def told(receiver: Alertmanager, *notices: Any, left_s: float = HOLD_S) -> None:
+    """Tell them, so that they hold for so many seconds from now."""
+    outcomes = receiver.send(notices, wall_clock() - HOLD_S + left_s)
+    assert {outcome.verdict for outcome in outcomes} == {Verdict.DELIVERED}
+
+
+def wall_clock() -> float:
+    return time.time()  # noqa: TID251 - a real server goes by it
+
+
+def wait_until(holds: Callable[[], bool]) -> None:
+    until = time.monotonic() + PATIENCE_S
+    while not holds():
+        assert time.monotonic() < until, "it did not happen"
+        time.sleep(0.02)
+
+
+def test_labels_stay_the_same_and_what_changes_is_an_annotation(fake: Fake) -> None:
+    worse = make_alert(
+        risk=99.0, severity=Severity.CRITICAL, role="Agent", findings=(make_finding(detection="x"), make_finding())
+    )
+    with opened(fake) as receiver:
+        outcomes = receiver.send([make_notice()], NOW) + receiver.send([make_notice(alert=worse, revision=2)], NOW)
+    (alert,) = fake.incidents.values()
+    assert outcomes[0].remote_id == "innerwatch-0123456789abcdef0123"
+    assert alert["labels"] == {
+        "team": "fraud",
+        "alertname": "InsiderRisk",
+        "alert_id": "innerwatch-0123456789abcdef0123",
+        "actor": "E-7f3a",
+        "source": "innerwatch",
+    }
+    assert {alert["annotations"][name] for name in ("severity", "risk", "revision")} == {"critical", "99.00", "2"}
+    assert (alert["startsAt"], alert["endsAt"]) == ("2026-03-02T01:14:05.120000Z", "2026-09-21T14:28:20Z")
+
+
+def test_it_says_how_often_it_wants_to_be_told_again(fake: Fake) -> None:
+    with opened(fake) as receiver:
+        assert receiver.limits.resend_s == 300.0
+
+
+def test_an_alert_from_a_clock_ahead_of_ours_does_not_end_before_it_starts(fake: Fake) -> None:
+    with opened(fake) as receiver:
+        outcomes = receiver.send([make_notice(phase=Phase.RESOLVED)], 1.0)
+    assert outcomes[0].verdict is Verdict.DELIVERED, fake.reasons
+
+
+def test_one_alert_that_is_refused_keeps_no_other_back(fake: Fake) -> None:
+    fake.refuse = "innerwatch-bad"
+    with opened(fake) as receiver:
+        notices = [make_notice(alert_fields={"alert_id": name}) for name in ("good", "bad", "well")]
+        outcomes = receiver.send(notices, NOW)
+    assert [outcome.verdict for outcome in outcomes] == [Verdict.DELIVERED, Verdict.REFUSED, Verdict.DELIVERED]
+    assert [outcome.remote_id for outcome in outcomes] == ["innerwatch-good", "", "innerwatch-well"]
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"labels": {}}, "at least one label"),
+        ({"labels": {"alertname": "x", "a-b": "x"}}, "no name of a label"),
+        ({"labels": {"alertname": "x", "n": 1}}, "n is no text"),
+        ({"generatorURL": "javascript:x"}, "must be of type uri"),
+        ({"endsAt": "2020-01-01T00:00:00Z"}, "start time must be before end time"),
+        ({"severity": "x"}, "an unknown key"),
+    ],
+)
+def test_the_fake_refuses_what_alertmanager_refuses(change: dict[str, Any], reason: str, fake: Fake) -> None:
+    alert = {"labels": {"alertname": "x"}, "startsAt": "2026-01-01T00:00:00Z", "endsAt": "2026-01-02T00:00:00Z"}
+    headers = {"content-type": "application/json", "authorization": f"Bearer {fake.secret()}"}
+    for body, status in ((alert, 200), ({**alert, **change}, 422 if "generatorURL" in change else 400)):
+        reply = fake.respond(Request("POST", "/api/v2/alerts", {}, headers, json.dumps([body]).encode()))
+        assert reply is not None
+        assert reply.status == status
+    assert reason in fake.reasons[0]
+    reply = fake.respond(Request("POST", "/api/v2/alerts", {}, {**headers, "authorization": "Bearer x"}, b"[]"))
+    assert reply is not None
+    assert reply.status == 401
+
+
+@pytest.mark.slow
+def test_a_real_one_groups_notifies_once_stays_firing_and_resolves(real: RealAlertmanager) -> None:
+    first, second = (make_notice(alert_fields={"alert_id": f"{n:020x}"}, link="https://c.example/1") for n in (1, 2))
+    with opened(real) as receiver:
+        told(receiver, first, second, left_s=4.0)
+        wait_until(lambda: len(real.sink.told) == 1)
+        assert len(real.sink.told[0]["alerts"]) == 2, "one person's alerts are one group"
+        changed = make_notice(alert=make_alert(alert_id=first.alert.alert_id, risk=95.0), revision=2)
+        for _ in range(20):
+            told(receiver, changed, second, left_s=4.0)
+            time.sleep(0.25)
+        assert len(real.sink.told) == 1
+        assert {alert["annotations"]["revision"] for alert in real.alerts()} == {"1", "2"}
+        told(receiver, make_notice(alert=changed.alert, revision=3, phase=Phase.RESOLVED))
+        told(receiver, second, left_s=4.0)
+        wait_until(lambda: sorted(real.sink.states()) == ["firing", "resolved"])
+        # What is no longer told is over when its time is.
+        wait_until(lambda: real.sink.states() == ["resolved", "resolved"])
+    assert len(real.sink.incidents) == 2
+
+
+@pytest.mark.slow
+def test_a_real_one_that_is_killed_or_restarted_in_between_has_one_incident(real: RealAlertmanager) -> None:
+    notice = make_notice()
+    with opened(real) as receiver:
+        told(receiver, notice)
+        wait_until(lambda: len(real.sink.told) == 1)
+        real.kill()
+        (outcome,) = receiver.send([notice], wall_clock())
+        assert outcome.verdict is Verdict.RETRY
+        real.start()
+        assert real.alerts() == [], "it keeps alerts in memory alone"
+        told(receiver, notice)
+        # Its log of notifications went with it, so it tells its receiver again, of the same alert.
+        wait_until(lambda: len(real.sink.told) == 2)
+        real.stop()
+        real.start()
+        told(receiver, notice)
+        wait_until(lambda: len(real.alerts()) == 1)
+        told(receiver, make_notice(revision=2, phase=Phase.RESOLVED))
+        wait_until(lambda: real.sink.states() == ["resolved"])
+    (incident,) = real.sink.incidents.values()
+    assert incident["labels"]["alert_id"] == "innerwatch-0123456789abcdef0123"
