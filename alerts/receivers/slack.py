@@ -16,7 +16,7 @@ BODY_BYTES: Final = 16_000
 HEADER_CHARS: Final = 150  # of a header block
 SECTION_CHARS: Final = 3_000  # of the text of a section
 LINE_BYTES: Final = SECTION_CHARS // 5 - 10  # every character may become an entity of five
-MARKUP: Final = "*_~`"
+MARKUP: Final = "*_~`@#"
 EMOJI: Final = re.compile(r":(?=[a-z+][a-z0-9_+'-]*:)")
 CLOSED: Final = ("no_service", "no_active_hooks", "no_team", "team_disabled", "channel_is_archived")
 """Answers after which a webhook never works again."""

@@ -100,6 +100,14 @@ def test_who_is_refused_learns_why_without_secrets(
         assert fake.messages == []
 
 
+def test_slack_is_asked_to_read_nothing_into_a_text(tmp_path: Path) -> None:
+    with talking("slack", tmp_path) as (fake, receiver):
+        receiver.send([make_notice()] * 2, NOW)
+        message = fake.requests[0].json()
+        assert (message["unfurl_links"], message["unfurl_media"]) == (False, False)
+        assert all(block["text"]["verbatim"] for block in message["blocks"][1:])
+
+
 def test_a_signature_is_made_anew_for_each_call(tmp_path: Path) -> None:
     for name in ("dingtalk", "feishu"):
         with talking(name, tmp_path) as (fake, receiver):

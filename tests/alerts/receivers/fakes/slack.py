@@ -51,7 +51,7 @@ class FakeSlack(FakeChat):
         plain = re.sub("&(amp|lt|gt);", lambda found: ENTITIES[found[0]], shown)
         if not verbatim:
             self.links += ADDRESS.findall(plain)
-            self.mentions += re.findall(r"@(?:here|channel|everyone)\b", plain) if "<!" in text else []
+            self.mentions += re.findall(r"@(?:here|channel|everyone)\b|#\w+", plain)
         return plain
 
     def thanks(self) -> Reply:

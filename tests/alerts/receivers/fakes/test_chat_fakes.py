@@ -171,11 +171,11 @@ def test_slack_counts_characters_and_messages(serve: Serve) -> None:
 
 def test_slack_finds_links_and_mentions(serve: Serve) -> None:
     fake = serve(FakeSlack)
-    post(fake, section("<!channel> <@U1> <https://b|c> https://d"))
-    post(fake, section("https://e", verbatim=True))
-    assert fake.mentions == ["!channel", "@U1"]
+    post(fake, section("<!channel> <@U1> <https://b|c> https://d @here"))
+    post(fake, section("https://e @here", verbatim=True))
+    assert fake.mentions == ["!channel", "@U1", "@here"]
     assert fake.links == ["https://b", "https://d"]
-    assert fake.messages[0] == "  c https://d"
+    assert fake.messages[0] == "  c https://d @here"
 
 
 def test_a_tag_that_is_none_of_ours_is_refused(serve: Serve) -> None:
