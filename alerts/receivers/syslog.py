@@ -4,6 +4,7 @@ import re
 import socket
 import ssl
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Final, Literal
@@ -77,15 +78,12 @@ class Syslog:
         """All over one connection; its outcome is that of each."""
         messages = [self.message(notice, now) for notice in notices]
         try:
-            if self._config.transport == "udp":
-                self._datagrams(messages)
-            else:
-                self._stream(messages)
+            told = self._datagrams(messages) if self._config.transport == "udp" else self._stream(messages)
         except OSError as error:
             # Of a certificate's failure the class alone: its text may quote the certificate.
             said = type(error).__name__ if isinstance(error, ssl.SSLError) else error.strerror or type(error).__name__
             return [Outcome(Verdict.RETRY, f"{self._config.host}: {said}")] * len(notices)
-        return [Outcome(Verdict.DELIVERED)] * len(notices)
+        return [Outcome(Verdict.DELIVERED, told)] * len(notices)
 
     def close(self) -> None:
         """Nothing is held between calls."""
@@ -99,32 +97,35 @@ class Syslog:
         head = f"<{priority}>1 {time} {self._hostname} innerwatch - {kind} - ".encode()
         return head + cef(notice, self._config.max_bytes - len(head))
 
-    def _datagrams(self, messages: Sequence[bytes]) -> None:
+    def _datagrams(self, messages: Sequence[bytes]) -> str:
         family, _, _, _, address = socket.getaddrinfo(self._config.host, self._port, type=socket.SOCK_DGRAM)[0]
         with socket.socket(family, socket.SOCK_DGRAM) as channel:
             channel.connect(address)
             for message in messages:
                 channel.send(message)
             channel.settimeout(REFUSAL_S)
-            try:
+            # Nobody answers, but a refusal would be heard here.
+            with suppress(TimeoutError):
                 channel.recv(1)
-            except TimeoutError:
-                return
+        return ""
 
-    def _stream(self, messages: Sequence[bytes]) -> None:
+    def _stream(self, messages: Sequence[bytes]) -> str:
         # RFC 6587 section 3.4.1 and RFC 5425 section 4.3: octet counting.
         frames = b"".join(b"%d %s" % (len(message), message) for message in messages)
-        timeout = self._config.timeout_s
-        with socket.create_connection((self._config.host, self._port), timeout) as plain:
+        with socket.create_connection((self._config.host, self._port), self._config.timeout_s) as plain:
             if self._context is None:
                 plain.sendall(frames)
                 plain.shutdown(socket.SHUT_WR)
                 _until_the_end(plain)
-                return
+                return ""
             with self._context.wrap_socket(plain, server_hostname=self._config.host) as channel:
                 channel.sendall(frames)
-                # Says goodbye and waits for the other's (RFC 5425 section 4.4).
-                _until_the_end(channel.unwrap())
+                try:
+                    channel.unwrap()  # says goodbye and waits for the other's (RFC 5425 section 4.4)
+                except ssl.SSLEOFError:
+                    # Many end the connection without one; to tell the same for ever would be worse than to believe it.
+                    return "the collector ended TLS without a goodbye"
+                return ""
 
     @property
     def _port(self) -> int:

@@ -165,6 +165,25 @@ def test_what_nobody_has_read_to_its_end_is_tried_again_over_a_new_connection(
 
 
 @pytest.mark.parametrize("transport", ["tls"])
+@pytest.mark.parametrize("newest", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+@pytest.mark.parametrize("manner", ["good", "rude"])
+def test_a_collector_that_ends_tls_with_or_without_a_goodbye_has_read(
+    manner: str,
+    newest: ssl.TLSVersion,
+    context: ssl.SSLContext,
+    transport: str,
+    collector: FakeCollector,
+    certificate: Certificate,
+) -> None:
+    context.maximum_version = newest
+    collector.manner = manner
+    outcomes = opened("tls", collector.port, certificate).send([make_notice()] * 3, NOW)
+    assert {one.verdict for one in outcomes} == {Verdict.DELIVERED}
+    assert {one.detail for one in outcomes} <= {"", "the collector ended TLS without a goodbye"}
+    assert len(collector.messages) == 3
+
+
+@pytest.mark.parametrize("transport", ["tls"])
 def test_a_certificate_of_somebody_else_is_not_believed(
     transport: str, collector: FakeCollector, tmp_path: Path
 ) -> None:

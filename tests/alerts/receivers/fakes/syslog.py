@@ -98,7 +98,8 @@ def _escaped(rest: Iterator[str], allowed: str) -> str:
 class FakeCollector:
     """Collects `messages` over UDP or TCP, with TLS where there is a context.
 
-    As `manner` says it may hang (takes the connection and never ends it) or break connections off.
+    As `manner` says it may hang (takes the connection and never ends it), break connections off, or be rude and end TLS
+    without a goodbye.
     """
 
     def __init__(self, kind: socket.SocketKind, context: ssl.SSLContext | None = None, port: int = 0) -> None:
@@ -155,7 +156,7 @@ class FakeCollector:
         while piece := connection.recv(4096):
             stream += piece
         self.messages += frames(stream)
-        if isinstance(connection, ssl.SSLSocket):
+        if isinstance(connection, ssl.SSLSocket) and self.manner != "rude":
             connection.unwrap().close()
         connection.close()
 
