@@ -19,6 +19,7 @@ import msgspec
 from alerts.errors import ReceiverError
 from alerts.receivers.chat import OPEN, link_of
 from alerts.receivers.http import TIMEOUT_S, read_secret
+from alerts.receivers.reasons import reason
 from alerts.receivers.receiver import Limits, Notice, Outcome, Verdict
 from alerts.receivers.text import body_lines, fitted, title
 from alerts.receivers.words import ENGLISH
@@ -83,7 +84,7 @@ class Email:
                 # One by one, so that what was answered is kept when the connection breaks.
                 outcomes.extend(self._one(server, notice, now) for notice in notices)
         except (smtplib.SMTPException, OSError) as error:
-            outcome = _failure(error)
+            outcome = _failure(error, self._config.host)
             outcomes += [outcome] * (len(notices) - len(outcomes))
         return outcomes
 
@@ -119,7 +120,7 @@ class Email:
         except smtplib.SMTPServerDisconnected:
             raise  # and with it all that are left
         except smtplib.SMTPException as error:
-            return _failure(error)
+            return _failure(error, self._config.host)
         if not refused:
             return Outcome(Verdict.DELIVERED)
         codes = ", ".join(sorted({str(code) for code, _ in refused.values()}))
@@ -194,7 +195,7 @@ def _html(text: str, notice: Notice) -> str:
     return f'<!doctype html>\n<html><head><meta charset="utf-8"></head><body>\n<p>{lines}</p>\n{way}</body></html>\n'
 
 
-def _failure(error: smtplib.SMTPException | OSError) -> Outcome:
+def _failure(error: smtplib.SMTPException | OSError, host: str) -> Outcome:
     """RFC 5321 section 4.2.1: 4yz may pass, 5yz will not. A server's own words are left out, they may name people."""
     if isinstance(error, smtplib.SMTPRecipientsRefused):
         # One who may be let in later is enough to try again: nobody has had it yet.
@@ -203,7 +204,7 @@ def _failure(error: smtplib.SMTPException | OSError) -> Outcome:
         code = error.smtp_code
         words = error.smtp_error if isinstance(error.smtp_error, bytes) else error.smtp_error.encode()
     else:
-        return Outcome(Verdict.RETRY, f"mail server: {type(error).__name__}")
+        return Outcome(Verdict.RETRY, f"{host}: {reason(error)}")
     found = ENHANCED.match(words)
     detail = f"SMTP {code}{f' {found[0].decode()}' if found else ''}"
     return Outcome(Verdict.REFUSED if 500 <= code < 600 else Verdict.RETRY, detail)

@@ -16,6 +16,7 @@ from alerts.errors import ReceiverError
 from alerts.escape import escape
 from alerts.receivers.chat import link_of, within
 from alerts.receivers.http import TIMEOUT_S
+from alerts.receivers.reasons import reason
 from alerts.receivers.receiver import Limits, Notice, Outcome, Phase, Verdict
 from alerts.receivers.text import fitted, title
 
@@ -80,9 +81,7 @@ class Syslog:
         try:
             told = self._datagrams(messages) if self._config.transport == "udp" else self._stream(messages)
         except OSError as error:
-            # Of a certificate's failure the class alone: its text may quote the certificate.
-            said = type(error).__name__ if isinstance(error, ssl.SSLError) else error.strerror or type(error).__name__
-            return [Outcome(Verdict.RETRY, f"{self._config.host}: {said}")] * len(notices)
+            return [Outcome(Verdict.RETRY, f"{self._config.host}: {reason(error)}")] * len(notices)
         return [Outcome(Verdict.DELIVERED, told)] * len(notices)
 
     def close(self) -> None:

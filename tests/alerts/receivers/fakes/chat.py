@@ -22,6 +22,7 @@ class FakeChat(FakeServer):
     see named, by its id.
     """
 
+    resolves: ClassVar[bool] = False
     path: ClassVar[str]
     query: ClassVar[str] = ""
     most: ClassVar[int]
@@ -44,6 +45,14 @@ class FakeChat(FakeServer):
     def settings(self) -> dict[str, object]:
         reach = {key: value for key, value in self.reach().items() if key != "url"}
         return {**reach, "url_file": str(self.url_file)}
+
+    def elsewhere(self, host: str) -> dict[str, object]:
+        file = self.folder / "elsewhere"
+        file.write_text(self.url_file.read_text("utf-8").replace("127.0.0.1", host), "utf-8")
+        return {**self.settings(), "url_file": str(file)}
+
+    def marks_tests(self) -> bool:
+        return any("TEST" in text for text in self.messages)
 
     def shown(self) -> list[str]:
         return self.messages

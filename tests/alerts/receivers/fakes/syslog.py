@@ -5,16 +5,22 @@ import socket
 import ssl
 import struct
 import threading
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Final
+from pathlib import Path
+from typing import ClassVar, Final
+
+from tests.alerts.receivers.fakes.server import CANARY, Certificate, Fault
 
 HEAD: Final = re.compile(
     rb"<(?P<pri>[1-9]\d{0,2}|0)>1 (?P<time>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?(?:Z|[+-]\d\d:\d\d)) "
     rb"(?P<host>[!-~]{1,255}) (?P<app>[!-~]{1,48}) (?P<proc>[!-~]{1,128}) (?P<id>[!-~]{1,32}) - (?P<msg>.*)",
     re.DOTALL,
 )
+LATE_S: Final = 0.7
+MANNERS: Final = {Fault.LATE_AFTER: "late", Fault.CUT_AFTER: "cut", Fault.DOWN: "break"}
 KEY: Final = re.compile(r"(?:^| )([A-Za-z][A-Za-z0-9_.]*)=")
 LONGEST: Final = {
     "externalId": 40, "act": 63, "suser": 1023, "cs1": 4000, "cs2": 4000, "cs6": 4000, "request": 1023, "msg": 1023
@@ -98,14 +104,15 @@ def _escaped(rest: Iterator[str], allowed: str) -> str:
 class FakeCollector:
     """Collects `messages` over UDP or TCP, with TLS where there is a context.
 
-    As `manner` says it may hang (takes the connection and never ends it), break connections off, or be rude and end TLS
-    without a goodbye.
+    As `manner` says it may hang (takes the connection and never ends it), break connections off, read and end them late
+    or cut them, or be rude and end TLS without a goodbye.
     """
 
     def __init__(self, kind: socket.SocketKind, context: ssl.SSLContext | None = None, port: int = 0) -> None:
         self.messages: list[bytes] = []
         self.errors: list[str] = []
         self.manner = "good"
+        self.faults: deque[Fault] = deque()
         self.connections = 0
         self._context = context
         self._socket = socket.socket(socket.AF_INET, kind)
@@ -143,10 +150,11 @@ class FakeCollector:
                     connection.close()
 
     def _serve(self, connection: socket.socket) -> None:
-        if self.manner == "hang":
-            self._over.wait(2.0)
+        manner = MANNERS[self.faults.popleft()] if self.faults else self.manner
+        if manner == "hang":
+            self._over.wait(LATE_S)
             return
-        if self.manner == "break":
+        if manner == "break":
             connection.recv(1)
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             return
@@ -156,7 +164,13 @@ class FakeCollector:
         while piece := connection.recv(4096):
             stream += piece
         self.messages += frames(stream)
-        if isinstance(connection, ssl.SSLSocket) and self.manner != "rude":
+        if manner == "late":
+            self._over.wait(LATE_S)
+        if manner == "cut":
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            connection.close()
+            return
+        if isinstance(connection, ssl.SSLSocket) and manner != "rude":
             connection.unwrap().close()
         connection.close()
 
@@ -183,3 +197,52 @@ def collecting(
         yield collector
     finally:
         collector.close()
+
+
+class FakeSyslog:
+    """The collector as one of the kinds of receivers, over TCP or TLS: an incident is an `externalId`."""
+
+    faults_known: ClassVar[frozenset[Fault]] = frozenset(MANNERS)
+    resolves: ClassVar[bool] = False
+
+    def __init__(self, _folder: Path, certificate: Certificate | None = None) -> None:
+        self._context = None
+        if certificate is not None:
+            self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            self._context.load_cert_chain(certificate.file, certificate.key)
+        self._collector = FakeCollector(socket.SOCK_STREAM, self._context)
+        self.faults, self.requests = self._collector.faults, self._collector.messages
+
+    @property
+    def said(self) -> list[Said]:
+        return [read_message(message) for message in self.requests]
+
+    @property
+    def incidents(self) -> dict[str, Said]:
+        return {one.fields["externalId"]: one for one in self.said}
+
+    @property
+    def reasons(self) -> list[str]:
+        return []  # what breaks a rule cannot be read, and fails where it is
+
+    def secret(self) -> str:
+        return CANARY
+
+    def settings(self) -> dict[str, object]:
+        transport = "tcp" if self._context is None else "tls"
+        return {"host": "127.0.0.1", "port": self._collector.port, "transport": transport}
+
+    def elsewhere(self, host: str) -> dict[str, object]:
+        return {**self.settings(), "host": host}
+
+    def shown(self) -> list[str]:
+        return ["\n".join([*one.header, *one.fields.values()]) for one in self.said]
+
+    def resolved(self) -> set[str]:
+        return set()
+
+    def marks_tests(self) -> bool:
+        return any(one.fields.get("cs6") == "true" and "[TEST]" in one.header[4] for one in self.said)
+
+    def close(self) -> None:
+        self._collector.close()

@@ -4,21 +4,26 @@ import asyncio
 import re
 import ssl
 import warnings
+from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default
-from typing import Any, Final
+from pathlib import Path
+from typing import Any, ClassVar, Final
 
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
+from tests.alerts.receivers.fakes.server import CANARY, Certificate, Fault
 from tests.real.broker import free_ports
 
 USER: Final = "innerwatch"
 PASSWORD: Final = "canary-password-of-the-mail"
 LATE_S: Final = 1.0
+BEFORE: Final = {Fault.DOWN: "421 4.3.2 down", Fault.REFUSED: "550 5.7.1 no"}
+AFTER: Final = {Fault.LATE_AFTER: "late", Fault.CUT_AFTER: "cut", Fault.ERROR_AFTER: "451 4.3.0 nobody knows"}
 
 
 class FakeMail:
@@ -28,6 +33,8 @@ class FakeMail:
     """
 
     def __init__(self) -> None:
+        self.faults: deque[Fault] = deque()
+        self.reasons: list[str] = []
         self.mails: list[EmailMessage] = []
         self.raw: list[bytes] = []
         self.envelopes: list[list[str]] = []
@@ -46,8 +53,10 @@ class FakeMail:
     async def handle_MAIL(
         self, _server: SMTP, _session: Session, envelope: Envelope, address: str, options: list[str]
     ) -> str:
-        if self.greeting:
-            return self.greeting
+        answer = self.greeting or (BEFORE.get(self.faults[0]) if self.faults else None)
+        if answer:
+            self.faults.clear()
+            return answer
         envelope.mail_from = address
         envelope.mail_options.extend(options)
         return "250 2.1.0 ok"
@@ -63,11 +72,12 @@ class FakeMail:
     async def handle_DATA(self, server: SMTP, _session: Session, envelope: Envelope) -> str:
         raw = envelope.original_content or b""
         if broken := broken_rule(raw):
+            self.reasons.append(broken)
             return f"554 5.6.0 {broken}"
         self.raw.append(raw)
         self.mails.append(message_from_bytes(raw, policy=default))  # type: ignore[arg-type]
         self.envelopes.append(list(envelope.rcpt_tos))
-        fault, self.fault = self.fault, ""
+        fault, self.fault = AFTER[self.faults.popleft()] if self.faults else self.fault, ""
         if fault == "late":
             await asyncio.sleep(LATE_S)
         if fault == "cut":
@@ -114,3 +124,51 @@ def mail_server(
             yield fake, port
         finally:
             controller.stop()
+
+
+class FakeEmail:
+    """The server as one of the kinds of receivers: an incident is a thread."""
+
+    faults_known: ClassVar[frozenset[Fault]] = frozenset(BEFORE) | frozenset(AFTER)
+    resolves: ClassVar[bool] = False
+
+    def __init__(self, _folder: Path, certificate: Certificate | None = None) -> None:
+        self._context = None
+        if certificate is not None:
+            self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            self._context.load_cert_chain(certificate.file, certificate.key)
+        self._stack = ExitStack()
+        self._fake, self.port = self._stack.enter_context(mail_server(self._context))
+        self.faults, self.reasons, self.requests = self._fake.faults, self._fake.reasons, self._fake.raw
+
+    @property
+    def incidents(self) -> dict[str, str]:
+        return {mail["References"]: mail["Subject"] for mail in self._fake.mails}
+
+    def secret(self) -> str:
+        return CANARY
+
+    def settings(self) -> dict[str, object]:
+        return {
+            "host": "127.0.0.1",
+            "port": self.port,
+            "security": "plain" if self._context is None else "starttls",
+            "sender": "innerwatch@alerts.example",
+            "recipients": ["soc@example.org"],
+        }
+
+    def elsewhere(self, host: str) -> dict[str, object]:
+        return {**self.settings(), "host": host, "allow_plain": True}
+
+    def shown(self) -> list[str]:
+        bodies = [mail.get_body(("plain",)).get_content() for mail in self._fake.mails]  # type: ignore[union-attr]
+        return [mail["Subject"] for mail in self._fake.mails] + [body.replace("\r\n", "\n") for body in bodies]
+
+    def resolved(self) -> set[str]:
+        return set()
+
+    def marks_tests(self) -> bool:
+        return any("[TEST]" in text for text in self.shown())
+
+    def close(self) -> None:
+        self._stack.close()
