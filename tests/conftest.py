@@ -16,6 +16,7 @@ OUT_OF_REACH: Final = (
     "needs a PostgreSQL server",
     "needs an Alertmanager",
     "needs a container engine",
+    "needs an rsyslog server",
 )
 """How the reason of a skip begins that names a part which a machine for tests need not have."""
 

@@ -8,22 +8,36 @@ import msgspec
 
 from alerts.errors import ReceiverError
 from alerts.receivers.alertmanager import Alertmanager, AlertmanagerConfig
+from alerts.receivers.dingtalk import DingTalk, DingTalkConfig
+from alerts.receivers.email import Email, EmailConfig
+from alerts.receivers.feishu import Feishu, FeishuConfig
 from alerts.receivers.jira import Jira, JiraConfig
 from alerts.receivers.pagerduty import PagerDuty, PagerDutyConfig
 from alerts.receivers.receiver import Receiver
 from alerts.receivers.servicenow import ServiceNow, ServiceNowConfig
+from alerts.receivers.slack import Slack, SlackConfig
 from alerts.receivers.splunk import Splunk, SplunkConfig
+from alerts.receivers.syslog import Syslog, SyslogConfig
+from alerts.receivers.teams import Teams, TeamsConfig
 from alerts.receivers.thehive import TheHive, TheHiveConfig
 from alerts.receivers.webhook import Webhook, WebhookConfig
+from alerts.receivers.wecom import WeCom, WeComConfig
 
 RECEIVERS: Final[dict[str, tuple[type[msgspec.Struct], Callable[[Any], Receiver]]]] = {
     "alertmanager": (AlertmanagerConfig, Alertmanager),
+    "dingtalk": (DingTalkConfig, DingTalk),
+    "email": (EmailConfig, Email),
+    "feishu": (FeishuConfig, Feishu),
     "jira": (JiraConfig, Jira),
     "pagerduty": (PagerDutyConfig, PagerDuty),
     "servicenow": (ServiceNowConfig, ServiceNow),
+    "slack": (SlackConfig, Slack),
     "splunk": (SplunkConfig, Splunk),
+    "syslog": (SyslogConfig, Syslog),
+    "teams": (TeamsConfig, Teams),
     "thehive": (TheHiveConfig, TheHive),
     "webhook": (WebhookConfig, Webhook),
+    "wecom": (WeComConfig, WeCom),
 }
 """A kind's configuration, and the class that is opened with one."""
 

@@ -205,7 +205,7 @@ class FakeServer(ABC):
                 if reply is None:
                     self.close_connection = True
                     return
-                content = b"" if reply.body is None else json.dumps(reply.body).encode()
+                content = _content(reply.body)
                 try:
                     self.send_response(reply.status)
                     for name, value in {"Content-Length": str(len(content)), **reply.headers}.items():
@@ -220,6 +220,12 @@ class FakeServer(ABC):
             def log_message(self, *_: Any) -> None: ...
 
         return Handler
+
+
+def _content(body: Any) -> bytes:
+    if isinstance(body, bytes):
+        return body
+    return b"" if body is None else json.dumps(body).encode()
 
 
 BEFORE: Final = {
