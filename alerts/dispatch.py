@@ -11,7 +11,7 @@ from alerts.alert import Alert
 from alerts.desk import Desk, Task
 from alerts.intake import NEVER
 from alerts.pipeline import Stage
-from alerts.receivers.receiver import Notice, Outcome, Phase, Receiver, Verdict
+from alerts.receivers.receiver import Notice, Outcome, Phase, Receiver, Result
 
 FIRST_WAIT_S: Final = 5.0
 LONGEST_WAIT_S: Final = 3_600.0
@@ -107,8 +107,8 @@ class Dispatcher:
     def _settled(self, name: str, post: Post, task: Task, outcome: Outcome, now: float) -> dict[str, Any]:
         """What to note of a delivery that went so."""
         if self._told is not None:
-            self._told.delivery(name, outcome.verdict.value)
-        if outcome.verdict is Verdict.DELIVERED:
+            self._told.delivery(name, outcome.result.value)
+        if outcome.result is Result.DELIVERED:
             self._failures[name] = 0
             self.failing.pop(name, None)
             again = now + post.resend_s if post.resend_s and task.phase is Phase.FIRING else NEVER
@@ -116,7 +116,7 @@ class Dispatcher:
             return {"state": "told", "due": again, "since": now, "attempts": 0, "detail": "", "remote_id": remote_id}
         self.failing[name] = outcome.detail
         changes = {"attempts": task.attempts + 1, "detail": outcome.detail}
-        if outcome.verdict is not Verdict.RETRY or now - task.since >= GIVE_UP_S:
+        if outcome.result is not Result.RETRY or now - task.since >= GIVE_UP_S:
             return changes | {"state": "dead"}
         self._failures[name] += 1
         self._resting[name] = now + wait_s(name, task, outcome.retry_after_s, self._failures[name] - 1)

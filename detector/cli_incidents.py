@@ -234,7 +234,7 @@ def test_receiver(
     from contextlib import closing
 
     from alerts.errors import ReceiverError
-    from alerts.receivers.receiver import Verdict
+    from alerts.receivers.receiver import Result
     from detector.config import load_config
     from detector.deliver import open_named, trial_notice
 
@@ -242,8 +242,8 @@ def test_receiver(
     now = _now()
     with closing(open_named(settings, name)) as receiver:
         (outcome,) = receiver.send([trial_notice(now, settings.delivery.receivers[name].language)], now)
-    if outcome.verdict is not Verdict.DELIVERED:
-        raise ReceiverError(f"delivery.receivers.{name}: {outcome.verdict.value}: {outcome.detail}")
+    if outcome.result is not Result.DELIVERED:
+        raise ReceiverError(f"delivery.receivers.{name}: {outcome.result.value}: {outcome.detail}")
     say(f"{name} has taken the test alert{f' as {outcome.remote_id}' if outcome.remote_id else ''}")
 
 

@@ -11,7 +11,7 @@ from alerts.errors import ReceiverError
 from alerts.escape import escape
 from alerts.receivers.http import HttpCaller, HttpConfig, authorization
 from alerts.receivers.identity import SOURCE, reference
-from alerts.receivers.receiver import Limits, Notice, Outcome, Phase, Verdict
+from alerts.receivers.receiver import Limits, Notice, Outcome, Phase, Result
 from alerts.receivers.text import body, fitted, safe_link, title
 
 ALERTNAME: Final = "InsiderRisk"
@@ -58,7 +58,7 @@ class Alertmanager:
         )
         if answer.status in REFUSED and len(notices) > 1:
             return [outcome for notice in notices for outcome in self.send([notice], now)]
-        delivered = answer.outcome.verdict is Verdict.DELIVERED
+        delivered = answer.outcome.result is Result.DELIVERED
         named = [reference(notice) if delivered else "" for notice in notices]
         return [msgspec.structs.replace(answer.outcome, remote_id=name) for name in named]
 

@@ -16,7 +16,7 @@ from alerts.alert import Severity
 from alerts.errors import ReceiverError
 from alerts.escape import escape
 from alerts.receivers.http import Answer, HttpCaller, HttpConfig
-from alerts.receivers.receiver import Notice, Outcome, Phase, Verdict
+from alerts.receivers.receiver import Notice, Outcome, Phase, Result
 from alerts.receivers.text import body_lines, fitted, title
 from alerts.receivers.words import CHINESE, ENGLISH, SEVERITIES, words_of
 
@@ -132,13 +132,13 @@ def judged(answer: Answer, key: str, codes: Mapping[int, Outcome]) -> Outcome:
     """
     code: Any = answer.field(key)
     if isinstance(code, bool) or not isinstance(code, int):
-        return Outcome(Verdict.RETRY, f"HTTP {answer.status} without {key}") if answer.delivered else answer.outcome
+        return Outcome(Result.RETRY, f"HTTP {answer.status} without {key}") if answer.delivered else answer.outcome
     if code in codes:
         known = codes[code]
         return msgspec.structs.replace(known, detail=f"{key} {code}: {known.detail}")
     if not answer.delivered:
         return answer.outcome
-    return answer.outcome if code == 0 else Outcome(Verdict.REFUSED, f"{key} {code}")
+    return answer.outcome if code == 0 else Outcome(Result.REFUSED, f"{key} {code}")
 
 
 def _digest(ordered: Sequence[Notice], entries: Sequence[Part], room: int) -> Message:

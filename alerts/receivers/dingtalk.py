@@ -11,23 +11,23 @@ import msgspec
 
 from alerts.receivers.chat import Message, calling, composer, inert, judged, within
 from alerts.receivers.http import HttpConfig, read_secret
-from alerts.receivers.receiver import Limits, Notice, Outcome, Verdict
+from alerts.receivers.receiver import Limits, Notice, Outcome, Result
 
 BODY_BYTES: Final = 18_000  # 20,000 are documented
 THROTTLE_S: Final = 600.0
 MARKUP: Final = "*_~`#<>[]|\\@"
 
 CODES: Final = {
-    -1: Outcome(Verdict.RETRY, "the system is busy"),
-    130101: Outcome(Verdict.RETRY, "more than 20 messages a minute", THROTTLE_S),
-    410100: Outcome(Verdict.RETRY, "more than 20 messages a minute", THROTTLE_S),
-    90018: Outcome(Verdict.RETRY, "too many calls", THROTTLE_S),
-    310000: Outcome(Verdict.REFUSED, "signature, keyword or address refused; look at the robot's security settings"),
-    300001: Outcome(Verdict.GONE, "the robot is not known"),
-    400013: Outcome(Verdict.GONE, "the group was dissolved"),
-    400101: Outcome(Verdict.GONE, "the robot is not known"),
-    400102: Outcome(Verdict.GONE, "the robot was stopped"),
-    400106: Outcome(Verdict.GONE, "the robot was removed"),
+    -1: Outcome(Result.RETRY, "the system is busy"),
+    130101: Outcome(Result.RETRY, "more than 20 messages a minute", THROTTLE_S),
+    410100: Outcome(Result.RETRY, "more than 20 messages a minute", THROTTLE_S),
+    90018: Outcome(Result.RETRY, "too many calls", THROTTLE_S),
+    310000: Outcome(Result.REFUSED, "signature, keyword or address refused; look at the robot's security settings"),
+    300001: Outcome(Result.GONE, "the robot is not known"),
+    400013: Outcome(Result.GONE, "the group was dissolved"),
+    400101: Outcome(Result.GONE, "the robot is not known"),
+    400102: Outcome(Result.GONE, "the robot was stopped"),
+    400106: Outcome(Result.GONE, "the robot was removed"),
 }
 
 

@@ -20,7 +20,7 @@ from alerts.errors import ReceiverError
 from alerts.receivers.chat import OPEN, link_of
 from alerts.receivers.http import TIMEOUT_S, read_secret
 from alerts.receivers.reasons import reason
-from alerts.receivers.receiver import Limits, Notice, Outcome, Verdict
+from alerts.receivers.receiver import Limits, Notice, Outcome, Result
 from alerts.receivers.text import body_lines, fitted, title
 from alerts.receivers.words import ENGLISH
 
@@ -122,10 +122,10 @@ class Email:
         except smtplib.SMTPException as error:
             return _failure(error, self._config.host)
         if not refused:
-            return Outcome(Verdict.DELIVERED)
+            return Outcome(Result.DELIVERED)
         codes = ", ".join(sorted({str(code) for code, _ in refused.values()}))
         return Outcome(
-            Verdict.DELIVERED, f"SMTP {codes} for {len(refused)} of {len(self._config.recipients)} recipients"
+            Result.DELIVERED, f"SMTP {codes} for {len(refused)} of {len(self._config.recipients)} recipients"
         )
 
     def mail(self, notice: Notice, now: float) -> EmailMessage:
@@ -204,7 +204,7 @@ def _failure(error: smtplib.SMTPException | OSError, host: str) -> Outcome:
         code = error.smtp_code
         words = error.smtp_error if isinstance(error.smtp_error, bytes) else error.smtp_error.encode()
     else:
-        return Outcome(Verdict.RETRY, f"{host}: {reason(error)}")
+        return Outcome(Result.RETRY, f"{host}: {reason(error)}")
     found = ENHANCED.match(words)
     detail = f"SMTP {code}{f' {found[0].decode()}' if found else ''}"
-    return Outcome(Verdict.REFUSED if 500 <= code < 600 else Verdict.RETRY, detail)
+    return Outcome(Result.REFUSED if 500 <= code < 600 else Result.RETRY, detail)

@@ -11,7 +11,7 @@ import msgspec
 from alerts.alert import Severity
 from alerts.receivers.chat import Message, calling, composer, inert, judged, within
 from alerts.receivers.http import HttpConfig, read_secret
-from alerts.receivers.receiver import Limits, Notice, Outcome, Verdict
+from alerts.receivers.receiver import Limits, Notice, Outcome, Result
 
 BODY_BYTES: Final = 20_000  # 20 KB are documented, of the whole request
 COLOURS: Final = {
@@ -19,13 +19,13 @@ COLOURS: Final = {
 }  # fmt: skip
 
 CODES: Final = {
-    11232: Outcome(Verdict.RETRY, "more than 100 messages a minute or 5 a second", 60.0),
-    9499: Outcome(Verdict.REFUSED, "the request is malformed"),
-    19001: Outcome(Verdict.GONE, "the bot is not known"),
-    19007: Outcome(Verdict.GONE, "the bot was stopped"),
-    19021: Outcome(Verdict.REFUSED, "the signature is wrong, or this clock differs by more than an hour"),
-    19022: Outcome(Verdict.REFUSED, "the bot does not let this address in"),
-    19024: Outcome(Verdict.REFUSED, "none of the bot's keywords is in the message"),
+    11232: Outcome(Result.RETRY, "more than 100 messages a minute or 5 a second", 60.0),
+    9499: Outcome(Result.REFUSED, "the request is malformed"),
+    19001: Outcome(Result.GONE, "the bot is not known"),
+    19007: Outcome(Result.GONE, "the bot was stopped"),
+    19021: Outcome(Result.REFUSED, "the signature is wrong, or this clock differs by more than an hour"),
+    19022: Outcome(Result.REFUSED, "the bot does not let this address in"),
+    19024: Outcome(Result.REFUSED, "none of the bot's keywords is in the message"),
 }
 
 

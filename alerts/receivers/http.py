@@ -16,7 +16,7 @@ import httpx
 import msgspec
 
 from alerts.errors import ReceiverError
-from alerts.receivers.receiver import Outcome, Verdict
+from alerts.receivers.receiver import Outcome, Result
 
 TIMEOUT_S: Final = 10.0
 WHOLE: Final = 3
@@ -70,7 +70,7 @@ class Answer(msgspec.Struct, frozen=True):
     @property
     def delivered(self) -> bool:
         """Whether the call succeeded."""
-        return self.outcome.verdict is Verdict.DELIVERED
+        return self.outcome.result is Result.DELIVERED
 
     def field(self, *path: str | int) -> Any:
         """What is at a path of keys and places in a JSON body, None where it is not there or the body is none."""
@@ -134,10 +134,10 @@ class HttpCaller:
             addresses = self._addresses()
         except (OSError, UnicodeError) as error:
             why = error.strerror if isinstance(error, OSError) and error.strerror else type(error).__name__
-            return Answer(Outcome(Verdict.RETRY, f"{self._host}: no address ({_plain(why)})"))
+            return Answer(Outcome(Result.RETRY, f"{self._host}: no address ({_plain(why)})"))
         if not addresses:
             refused = f"{self._host} is not a public address; name its network in allow_networks"
-            return Answer(Outcome(Verdict.REFUSED, refused))
+            return Answer(Outcome(Result.REFUSED, refused))
         url = self._url.copy_with(raw_path=_joined(self._url.raw_path, path)) if path else self._url
         request = {"Host": self._url.netloc.decode("ascii"), "Content-Type": "application/json", **(headers or {})}
         for address in addresses:
@@ -169,7 +169,7 @@ class HttpCaller:
                 unconnected = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
                 # Other errors may quote what was sent, or what the other side said.
                 why = f": {_plain(str(error))}" if unconnected and str(error) else ""
-                return Answer(Outcome(Verdict.RETRY, f"{self._host}: {type(error).__name__}{why}")), not unconnected
+                return Answer(Outcome(Result.RETRY, f"{self._host}: {type(error).__name__}{why}")), not unconnected
 
     def _addresses(self) -> list[str]:
         port = self._url.port or (443 if self._url.scheme == "https" else 80)
@@ -267,7 +267,7 @@ def _cut_after(seconds: float) -> Iterator[Callable[[str, Mapping[str, Any]], No
 
     def cut() -> None:
         over.set()
-        for one in list(sockets):
+        for one in sockets:
             with suppress(OSError):
                 # Not the TLS socket's own, which would pull the session from under the thread that reads.
                 socket.socket.shutdown(one, socket.SHUT_RDWR)
@@ -294,12 +294,12 @@ def _context(ca_file: str | None, scheme: str) -> ssl.SSLContext:
 def _outcome(response: httpx.Response) -> Outcome:
     status = response.status_code
     if 200 <= status < 300:
-        return Outcome(Verdict.DELIVERED)
+        return Outcome(Result.DELIVERED)
     if status == GONE:
-        return Outcome(Verdict.GONE, f"HTTP {status}")
+        return Outcome(Result.GONE, f"HTTP {status}")
     if status in (408, 425, 429) or status >= 500:
-        return Outcome(Verdict.RETRY, f"HTTP {status}", _retry_after(response))
-    return Outcome(Verdict.REFUSED, f"HTTP {status}")
+        return Outcome(Result.RETRY, f"HTTP {status}", _retry_after(response))
+    return Outcome(Result.REFUSED, f"HTTP {status}")
 
 
 def _retry_after(response: httpx.Response) -> float | None:

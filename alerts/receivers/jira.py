@@ -10,7 +10,7 @@ import msgspec
 from alerts.errors import ReceiverError
 from alerts.receivers.http import Answer, HttpCaller, HttpConfig, authorization
 from alerts.receivers.identity import SOURCE, mark, reference
-from alerts.receivers.receiver import Limits, Notice, Outcome, Phase, Verdict
+from alerts.receivers.receiver import Limits, Notice, Outcome, Phase, Result
 from alerts.receivers.text import body, fitted, summary_lines, title
 
 SUMMARY_BYTES: Final = 255
@@ -65,14 +65,14 @@ class Jira:
         if not found.delivered:
             return found.outcome
         if not isinstance(found.field("issues"), list):
-            return Outcome(Verdict.RETRY, "the search was not answered with a list")
+            return Outcome(Result.RETRY, "the search was not answered with a list")
         key = found.text("issues", 0, "key")
         if not key and notice.phase is Phase.RESOLVED:
-            return Outcome(Verdict.DELIVERED, "closed before it was told")
+            return Outcome(Result.DELIVERED, "closed before it was told")
         if not key:
             return self._create(notice)
         if _has(found, notice):
-            return Outcome(Verdict.DELIVERED, remote_id=key)
+            return Outcome(Result.DELIVERED, remote_id=key)
         return self._comment(notice, key)
 
     def _found(self, notice: Notice) -> Answer:
@@ -91,7 +91,7 @@ class Jira:
         }
         answer = self._caller.call("POST", f"{self._base}/issue", content=msgspec.json.encode({"fields": fields}))
         outcome = msgspec.structs.replace(answer.outcome, remote_id=answer.text("key"))
-        if outcome.verdict is Verdict.RETRY and (answer.status == 0 or answer.status >= 500):
+        if outcome.result is Result.RETRY and (answer.status == 0 or answer.status >= 500):
             # It may have been made; the search must have had time to learn of it before the next attempt.
             return msgspec.structs.replace(outcome, retry_after_s=max(outcome.retry_after_s or 0.0, INDEX_S))
         return outcome
@@ -102,7 +102,7 @@ class Jira:
         if not newest.delivered:
             return newest.outcome
         if _has(newest, notice):
-            return Outcome(Verdict.DELIVERED, remote_id=key)
+            return Outcome(Result.DELIVERED, remote_id=key)
         text = fitted("\n".join([title(notice), *summary_lines(notice)]), COMMENT_BYTES, notice.language)
         content = msgspec.json.encode({"body": self._document(text, notice)})
         answer = self._caller.call("POST", path, content=content)

@@ -33,7 +33,7 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
     test: bool = False
 
 
-class Verdict(StrEnum):
+class Result(StrEnum):
     """What became of a notice."""
 
     DELIVERED = "delivered"  # the receiver has it, from now or from an earlier attempt
@@ -49,7 +49,7 @@ class Outcome(msgspec.Struct, frozen=True):
     that the receiver asked for. `remote_id` is what the receiver calls the alert, where it says so.
     """
 
-    verdict: Verdict
+    result: Result
     detail: str = ""
     retry_after_s: float | None = None
     remote_id: str = ""

@@ -11,7 +11,7 @@ from alerts.alert import Severity
 from alerts.errors import ReceiverError
 from alerts.receivers.http import Answer, HttpCaller, HttpConfig, authorization
 from alerts.receivers.identity import mark, reference
-from alerts.receivers.receiver import Limits, Notice, Outcome, Phase, Verdict
+from alerts.receivers.receiver import Limits, Notice, Outcome, Phase, Result
 from alerts.receivers.text import body, fitted, summary_lines, title
 
 SHORT_BYTES: Final = 160
@@ -66,13 +66,13 @@ class ServiceNow:
             return found.outcome
         if not isinstance(found.field("result"), list):
             # A page for signing in, as a sleeping instance gives, is no answer to go by.
-            return Outcome(Verdict.RETRY, "the look-up was not answered with a list")
+            return Outcome(Result.RETRY, "the look-up was not answered with a list")
         sys_id = found.text("result", 0, "sys_id")
         resolved = notice.phase is Phase.RESOLVED
         if not sys_id:
-            return Outcome(Verdict.DELIVERED, "closed before it was told") if resolved else self._create(notice)
+            return Outcome(Result.DELIVERED, "closed before it was told") if resolved else self._create(notice)
         if found.text("result", 0, "correlation_display") == mark(notice):
-            return Outcome(Verdict.DELIVERED, remote_id=sys_id)
+            return Outcome(Result.DELIVERED, remote_id=sys_id)
         note = fitted("\n".join(summary_lines(notice)), NOTE_BYTES, notice.language)
         fields = _changing(notice) | {"work_notes": plain(note)} | (self._config.resolved_fields if resolved else {})
         answer = self._caller.call("PATCH", f"{self._path}/{quote(sys_id, safe='')}", content=_json(fields))

@@ -9,7 +9,7 @@ import msgspec
 
 from alerts.receivers.chat import Message, Part, calling, composer, inert, within
 from alerts.receivers.http import Answer, HttpConfig
-from alerts.receivers.receiver import Limits, Notice, Outcome, Verdict
+from alerts.receivers.receiver import Limits, Notice, Outcome, Result
 from alerts.receivers.text import fitted
 
 BODY_BYTES: Final = 16_000
@@ -96,7 +96,7 @@ def _sections(lines: Sequence[str]) -> list[str]:
 def _outcome(answer: Answer) -> Outcome:
     said = answer.body.strip().decode("ascii", "ignore")
     if answer.delivered:
-        return answer.outcome if said == "ok" else Outcome(Verdict.RETRY, f"HTTP {answer.status} without ok")
-    if answer.outcome.verdict is Verdict.REFUSED and said in CLOSED:
-        return Outcome(Verdict.GONE, f"HTTP {answer.status}: {said}")
+        return answer.outcome if said == "ok" else Outcome(Result.RETRY, f"HTTP {answer.status} without ok")
+    if answer.outcome.result is Result.REFUSED and said in CLOSED:
+        return Outcome(Result.GONE, f"HTTP {answer.status}: {said}")
     return answer.outcome

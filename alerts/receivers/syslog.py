@@ -17,7 +17,7 @@ from alerts.escape import escape
 from alerts.receivers.chat import link_of, within
 from alerts.receivers.http import TIMEOUT_S
 from alerts.receivers.reasons import reason
-from alerts.receivers.receiver import Limits, Notice, Outcome, Phase, Verdict
+from alerts.receivers.receiver import Limits, Notice, Outcome, Phase, Result
 from alerts.receivers.text import fitted, title
 
 PORTS: Final = {"udp": 514, "tcp": 601, "tls": 6514}  # RFC 5426, 3195 and 5425
@@ -81,8 +81,8 @@ class Syslog:
         try:
             told = self._datagrams(messages) if self._config.transport == "udp" else self._stream(messages)
         except OSError as error:
-            return [Outcome(Verdict.RETRY, f"{self._config.host}: {reason(error)}")] * len(notices)
-        return [Outcome(Verdict.DELIVERED, told)] * len(notices)
+            return [Outcome(Result.RETRY, f"{self._config.host}: {reason(error)}")] * len(notices)
+        return [Outcome(Result.DELIVERED, told)] * len(notices)
 
     def close(self) -> None:
         """Nothing is held between calls."""

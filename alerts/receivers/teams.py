@@ -8,7 +8,7 @@ import msgspec
 from alerts.alert import Severity
 from alerts.receivers.chat import Message, calling, composer, inert, within
 from alerts.receivers.http import Answer, HttpConfig
-from alerts.receivers.receiver import Limits, Notice, Outcome, Verdict
+from alerts.receivers.receiver import Limits, Notice, Outcome, Result
 
 BODY_BYTES: Final = 21_000
 """Of a message: 28 KB are documented with all that Teams adds; others report refusals from some 21 KB of JSON."""
@@ -78,6 +78,6 @@ def _text(text: str, **style: str) -> dict[str, object]:
 
 def _outcome(answer: Answer) -> Outcome:
     code = answer.field("error", "code")
-    if answer.outcome.verdict is Verdict.REFUSED and answer.status == 404 and code == "WorkflowNotFound":
-        return Outcome(Verdict.GONE, "HTTP 404: the flow was deleted")
+    if answer.outcome.result is Result.REFUSED and answer.status == 404 and code == "WorkflowNotFound":
+        return Outcome(Result.GONE, "HTTP 404: the flow was deleted")
     return answer.outcome

@@ -10,7 +10,7 @@ from alerts.alert import Severity
 from alerts.escape import escape
 from alerts.receivers.http import Answer, HttpCaller, HttpConfig, authorization
 from alerts.receivers.identity import SOURCE, reference
-from alerts.receivers.receiver import Limits, Notice, Outcome, Phase, Verdict
+from alerts.receivers.receiver import Limits, Notice, Outcome, Phase, Result
 from alerts.receivers.text import body, fitted, safe_link, title
 
 TYPE: Final = "insider-risk"
@@ -70,7 +70,7 @@ class TheHive:
             return self._patch(found.text(0, "_id"), _changing(notice))
         if ALREADY in created.text("message"):
             # The alert is there, and the index that searches go through does not know it yet.
-            return Outcome(Verdict.RETRY, "refused as a duplicate that cannot be found")
+            return Outcome(Result.RETRY, "refused as a duplicate that cannot be found")
         return created.outcome
 
     def _closed(self, notice: Notice) -> Outcome:
@@ -78,7 +78,7 @@ class TheHive:
         if not found.delivered:
             return found.outcome
         if not found.text(0, "_id"):
-            return Outcome(Verdict.DELIVERED, "closed before it was told")
+            return Outcome(Result.DELIVERED, "closed before it was told")
         status = {"status": self._config.resolved_status} if self._config.resolved_status else {}
         return self._patch(found.text(0, "_id"), _changing(notice) | status)
 

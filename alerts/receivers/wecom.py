@@ -8,7 +8,7 @@ import msgspec
 from alerts.alert import Severity
 from alerts.receivers.chat import Message, calling, composer, inert, judged, within
 from alerts.receivers.http import HttpConfig
-from alerts.receivers.receiver import Limits, Notice, Outcome, Verdict
+from alerts.receivers.receiver import Limits, Notice, Outcome, Result
 
 CONTENT_BYTES: Final = 4_096
 MARKUP: Final = "*_~`#<>[]|\\@"
@@ -17,13 +17,13 @@ COLOURS: Final = {
 }  # fmt: skip
 
 CODES: Final = {
-    -1: Outcome(Verdict.RETRY, "the system is busy"),
-    45009: Outcome(Verdict.RETRY, "more than 20 messages a minute", 60.0),
-    45033: Outcome(Verdict.RETRY, "too many calls at once", 60.0),
-    40058: Outcome(Verdict.REFUSED, "the message is malformed or too long"),
-    93000: Outcome(Verdict.GONE, "the robot is not known"),
-    93004: Outcome(Verdict.GONE, "the robot was stopped"),
-    93008: Outcome(Verdict.GONE, "the robot is no longer in the group"),
+    -1: Outcome(Result.RETRY, "the system is busy"),
+    45009: Outcome(Result.RETRY, "more than 20 messages a minute", 60.0),
+    45033: Outcome(Result.RETRY, "too many calls at once", 60.0),
+    40058: Outcome(Result.REFUSED, "the message is malformed or too long"),
+    93000: Outcome(Result.GONE, "the robot is not known"),
+    93004: Outcome(Result.GONE, "the robot was stopped"),
+    93008: Outcome(Result.GONE, "the robot is no longer in the group"),
 }
 
 

@@ -22,8 +22,7 @@ from alerts.desk import DESK, Desk
 from alerts.dispatch import Dispatcher, Post
 from alerts.incident import State, Verdict
 from alerts.pipeline import Routing
-from alerts.receivers.receiver import Limits, Notice, Outcome
-from alerts.receivers.receiver import Verdict as Result
+from alerts.receivers.receiver import Limits, Notice, Outcome, Result
 from alerts.store import Store
 from tests.alerts.samples import make_alert, make_checkpoint, make_finding
 from tests.detector.kill_driver import arm_at

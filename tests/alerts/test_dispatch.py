@@ -15,8 +15,7 @@ from alerts.dispatch import GIVE_UP_S, LONGEST_WAIT_S, Dispatcher, Post
 from alerts.errors import IncidentError, StaleOwnerError, UnknownAlertError
 from alerts.incident import State, Verdict
 from alerts.pipeline import Matcher, Route, Routing, Silence, Why
-from alerts.receivers.receiver import Limits, Notice, Outcome, Phase
-from alerts.receivers.receiver import Verdict as Result
+from alerts.receivers.receiver import Limits, Notice, Outcome, Phase, Result
 from alerts.store import Store
 from tests.alerts.samples import Place, make_alert, make_checkpoint, make_finding
 
@@ -39,7 +38,7 @@ class Ear:
         self.calls.append((now, list(notices)))
         outcomes = [self.answer(notice) for notice in notices]
         for notice, outcome in zip(notices, outcomes, strict=True):
-            if outcome.verdict is Result.DELIVERED:
+            if outcome.result is Result.DELIVERED:
                 self.repeats[notice.key] += notice.key in self.taken
                 self.taken[notice.key] = notice
         return outcomes

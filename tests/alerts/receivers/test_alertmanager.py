@@ -11,7 +11,7 @@ import pytest
 
 from alerts.alert import Severity
 from alerts.receivers.alertmanager import Alertmanager
-from alerts.receivers.receiver import Phase, Verdict
+from alerts.receivers.receiver import Phase, Result
 from alerts.receivers.table import open_receiver
 from tests.alerts.receivers.fakes.alertmanager import Fake
 from tests.alerts.receivers.fakes.server import Request
@@ -44,7 +44,7 @@ def opened(server: Fake | RealAlertmanager) -> Any:
 def told(receiver: Alertmanager, *notices: Any, left_s: float = HOLD_S) -> None:
     """Tell them, so that they hold for so many seconds from now."""
     outcomes = receiver.send(notices, wall_clock() - HOLD_S + left_s)
-    assert {outcome.verdict for outcome in outcomes} == {Verdict.DELIVERED}
+    assert {outcome.result for outcome in outcomes} == {Result.DELIVERED}
 
 
 def wall_clock() -> float:
@@ -85,7 +85,7 @@ def test_it_says_how_often_it_wants_to_be_told_again(fake: Fake) -> None:
 def test_an_alert_from_a_clock_ahead_of_ours_does_not_end_before_it_starts(fake: Fake) -> None:
     with opened(fake) as receiver:
         outcomes = receiver.send([make_notice(phase=Phase.RESOLVED)], 1.0)
-    assert outcomes[0].verdict is Verdict.DELIVERED, fake.reasons
+    assert outcomes[0].result is Result.DELIVERED, fake.reasons
 
 
 def test_one_alert_that_is_refused_keeps_no_other_back(fake: Fake) -> None:
@@ -93,7 +93,7 @@ def test_one_alert_that_is_refused_keeps_no_other_back(fake: Fake) -> None:
     with opened(fake) as receiver:
         notices = [make_notice(alert_fields={"alert_id": name}) for name in ("good", "bad", "well")]
         outcomes = receiver.send(notices, NOW)
-    assert [outcome.verdict for outcome in outcomes] == [Verdict.DELIVERED, Verdict.REFUSED, Verdict.DELIVERED]
+    assert [outcome.result for outcome in outcomes] == [Result.DELIVERED, Result.REFUSED, Result.DELIVERED]
     assert [outcome.remote_id for outcome in outcomes] == ["innerwatch-good", "", "innerwatch-well"]
 
 
@@ -150,7 +150,7 @@ def test_a_real_one_that_is_killed_or_restarted_in_between_has_one_incident(real
         wait_until(lambda: len(real.sink.told) == 1)
         real.kill()
         (outcome,) = receiver.send([notice], wall_clock())
-        assert outcome.verdict is Verdict.RETRY
+        assert outcome.result is Result.RETRY
         real.start()
         assert real.alerts() == [], "it keeps alerts in memory alone"
         told(receiver, notice)

@@ -10,14 +10,14 @@ import pytest
 
 from alerts.receivers.chat import composer, inert, judged, link_of, within
 from alerts.receivers.http import Answer
-from alerts.receivers.receiver import Outcome, Receiver, Verdict
+from alerts.receivers.receiver import Outcome, Receiver, Result
 from tests.alerts.receivers.fakes.chat import SECRETS
 from tests.alerts.receivers.fakes.chats import CHATS
 from tests.alerts.receivers.notices import make_notice
 
 NOW = 1_772_500_000.0
-TAKEN = Outcome(Verdict.DELIVERED)
-CODES = {7: Outcome(Verdict.RETRY, "busy", 60.0)}
+TAKEN = Outcome(Result.DELIVERED)
+CODES = {7: Outcome(Result.RETRY, "busy", 60.0)}
 
 
 @contextmanager
@@ -29,24 +29,24 @@ def talking(name: str, folder: Path) -> Iterator[tuple[Any, Receiver]]:
 
 
 @pytest.mark.parametrize(
-    ("status", "outcome", "body", "verdict"),
+    ("status", "outcome", "body", "result"),
     [
-        (200, TAKEN, {"code": 0}, Verdict.DELIVERED),
-        (200, TAKEN, {"code": 7}, Verdict.RETRY),
-        (200, TAKEN, {"code": 8}, Verdict.REFUSED),
-        (200, TAKEN, {"code": "0"}, Verdict.RETRY),
-        (200, TAKEN, {"code": False}, Verdict.RETRY),
-        (200, TAKEN, {}, Verdict.RETRY),
-        (200, TAKEN, [], Verdict.RETRY),
-        (503, Outcome(Verdict.RETRY), {"code": 0}, Verdict.RETRY),
-        (400, Outcome(Verdict.REFUSED), {"code": 7}, Verdict.RETRY),
-        (400, Outcome(Verdict.REFUSED), {"code": 8}, Verdict.REFUSED),
+        (200, TAKEN, {"code": 0}, Result.DELIVERED),
+        (200, TAKEN, {"code": 7}, Result.RETRY),
+        (200, TAKEN, {"code": 8}, Result.REFUSED),
+        (200, TAKEN, {"code": "0"}, Result.RETRY),
+        (200, TAKEN, {"code": False}, Result.RETRY),
+        (200, TAKEN, {}, Result.RETRY),
+        (200, TAKEN, [], Result.RETRY),
+        (503, Outcome(Result.RETRY), {"code": 0}, Result.RETRY),
+        (400, Outcome(Result.REFUSED), {"code": 7}, Result.RETRY),
+        (400, Outcome(Result.REFUSED), {"code": 8}, Result.REFUSED),
     ],
 )
 def test_the_code_counts_and_without_one_nobody_knows(
-    status: int, outcome: Outcome, body: object, verdict: Verdict
+    status: int, outcome: Outcome, body: object, result: Result
 ) -> None:
-    assert judged(Answer(outcome, status, msgspec.json.encode(body)), "code", CODES).verdict is verdict
+    assert judged(Answer(outcome, status, msgspec.json.encode(body)), "code", CODES).result is result
 
 
 def test_the_most_that_fits_is_sent() -> None:
@@ -73,28 +73,28 @@ def test_an_address_in_another_script_is_percent_encoded() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "fields", "verdict", "said"),
+    ("name", "fields", "result", "said"),
     [
-        ("slack", {"closed": True}, Verdict.GONE, "no_service"),
-        ("teams", {"deleted": True}, Verdict.GONE, "deleted"),
-        ("wecom", {"removed": True}, Verdict.GONE, "93000"),
-        ("dingtalk", {"path": "/elsewhere"}, Verdict.GONE, "300001"),
-        ("feishu", {"path": "/elsewhere"}, Verdict.GONE, "19001"),
-        ("dingtalk", {"signing": "another"}, Verdict.REFUSED, "310000: signature"),
-        ("feishu", {"signing": "another"}, Verdict.REFUSED, "19021: the signature"),
-        ("dingtalk", {"now": NOW - 4000}, Verdict.REFUSED, "310000"),
-        ("feishu", {"now": NOW - 4000}, Verdict.REFUSED, "19021"),
-        ("teams", {"path": "/elsewhere"}, Verdict.REFUSED, "HTTP 401"),
+        ("slack", {"closed": True}, Result.GONE, "no_service"),
+        ("teams", {"deleted": True}, Result.GONE, "deleted"),
+        ("wecom", {"removed": True}, Result.GONE, "93000"),
+        ("dingtalk", {"path": "/elsewhere"}, Result.GONE, "300001"),
+        ("feishu", {"path": "/elsewhere"}, Result.GONE, "19001"),
+        ("dingtalk", {"signing": "another"}, Result.REFUSED, "310000: signature"),
+        ("feishu", {"signing": "another"}, Result.REFUSED, "19021: the signature"),
+        ("dingtalk", {"now": NOW - 4000}, Result.REFUSED, "310000"),
+        ("feishu", {"now": NOW - 4000}, Result.REFUSED, "19021"),
+        ("teams", {"path": "/elsewhere"}, Result.REFUSED, "HTTP 401"),
     ],
 )
 def test_who_is_refused_learns_why_without_secrets(
-    name: str, fields: dict[str, object], verdict: Verdict, said: str, tmp_path: Path
+    name: str, fields: dict[str, object], result: Result, said: str, tmp_path: Path
 ) -> None:
     with talking(name, tmp_path) as (fake, receiver):
         for field, value in fields.items():
             setattr(fake, field, value)
         outcomes = receiver.send([make_notice()] * 2, NOW)
-        assert [outcome.verdict for outcome in outcomes] == [verdict] * 2
+        assert [outcome.result for outcome in outcomes] == [result] * 2
         assert said in outcomes[0].detail
         assert not any(secret in repr(outcomes) for secret in SECRETS)
         assert fake.messages == []
@@ -113,4 +113,4 @@ def test_a_signature_is_made_anew_for_each_call(tmp_path: Path) -> None:
         with talking(name, tmp_path) as (fake, receiver):
             for now in (NOW, NOW + 7200):
                 fake.now = now
-                assert receiver.send([make_notice()], now)[0].verdict is Verdict.DELIVERED
+                assert receiver.send([make_notice()], now)[0].result is Result.DELIVERED

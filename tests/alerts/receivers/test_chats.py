@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from alerts.alert import Severity
 from alerts.errors import ReceiverError
-from alerts.receivers.receiver import Notice, Phase, Receiver, Verdict
+from alerts.receivers.receiver import Notice, Phase, Receiver, Result
 from alerts.receivers.words import words_of
 from tests.alerts.receivers.fakes.chat import SECRETS, FakeChat
 from tests.alerts.receivers.fakes.chats import CHATS, Chat
@@ -72,7 +72,7 @@ def test_nothing_to_tell_is_no_message(fake: FakeChat, receiver: Receiver) -> No
 def test_one_notice_is_a_full_message(fake: FakeChat, receiver: Receiver, language: str) -> None:
     notice = make_notice(language=language, link=LINK)
     (outcome,) = receiver.send([notice], NOW)
-    assert (outcome.verdict, outcome.detail) == (Verdict.DELIVERED, "")
+    assert (outcome.result, outcome.detail) == (Result.DELIVERED, "")
     (text,) = fake.messages
     for shown in (notice.alert.alert_id, "E-7f3a", "412", "T1213", words_of(language)["steps"], "72.5"):
         assert shown in text
@@ -84,7 +84,7 @@ def test_one_notice_is_a_full_message(fake: FakeChat, receiver: Receiver, langua
 def test_several_are_one_digest_with_the_most_severe_first(fake: FakeChat, receiver: Receiver) -> None:
     notices = numbered(receiver.limits.batch)
     outcomes = receiver.send(notices, NOW)
-    assert [outcome.verdict for outcome in outcomes] == [Verdict.DELIVERED] * len(notices)
+    assert [outcome.result for outcome in outcomes] == [Result.DELIVERED] * len(notices)
     (text,) = fake.messages
     assert str(len(notices)) in text.splitlines()[0]
     assert set(fake.incidents) == {notice.alert.alert_id for notice in notices}
@@ -147,14 +147,14 @@ def test_as_much_as_an_alert_can_hold_stays_text_within_the_limits(
     fake: FakeChat, receiver: Receiver, language: str, count: int
 ) -> None:
     outcomes = receiver.send([hostile_notice(language=language, test=True)] * count, NOW)
-    assert {outcome.verdict for outcome in outcomes} == {Verdict.DELIVERED}, fake.reasons
+    assert {outcome.result for outcome in outcomes} == {Result.DELIVERED}, fake.reasons
     assert only_ours(fake)
     assert not re.search("[\x00-\x09\x0b-\x1f\u2028\u202e]", fake.messages[0])
 
 
 @pytest.mark.parametrize("link", ["javascript:alert(1)", "https://", "//x", "https://c.example/" + "x" * 5000])
 def test_a_link_that_leads_to_no_page_is_left_out(fake: FakeChat, receiver: Receiver, link: str) -> None:
-    assert receiver.send([make_notice(link=link)], NOW)[0].verdict is Verdict.DELIVERED
+    assert receiver.send([make_notice(link=link)], NOW)[0].result is Result.DELIVERED
     assert fake.links == []
 
 
@@ -199,50 +199,48 @@ def test_no_text_becomes_a_link_a_mention_or_a_refusal(
     finding = make_finding(sentence=text * times, unit=text, detection=text, technique=text)
     alert = make_alert(actor=text * times, role=text, department=text, findings=(finding,))
     outcomes = receiver.send([make_notice(alert=alert, language=language)] * count, NOW)
-    assert {outcome.verdict for outcome in outcomes} == {Verdict.DELIVERED}, fake.reasons
+    assert {outcome.result for outcome in outcomes} == {Result.DELIVERED}, fake.reasons
     assert only_ours(fake)
     assert alert.alert_id in fake.messages[-1]
 
 
 def test_what_comes_too_fast_waits_as_long_as_asked(name: str, fake: FakeChat, receiver: Receiver) -> None:
-    while (outcome := receiver.send([make_notice()], NOW)[0]).verdict is Verdict.DELIVERED:
+    while (outcome := receiver.send([make_notice()], NOW)[0]).result is Result.DELIVERED:
         pass
-    assert (outcome.verdict, outcome.retry_after_s) == (Verdict.RETRY, TOO_FAST[name])
+    assert (outcome.result, outcome.retry_after_s) == (Result.RETRY, TOO_FAST[name])
     fake.now = NOW + 601
-    assert receiver.send([make_notice()], fake.now)[0].verdict is Verdict.DELIVERED
+    assert receiver.send([make_notice()], fake.now)[0].result is Result.DELIVERED
 
 
 def test_its_own_limits_keep_within_the_rate(fake: FakeChat, receiver: Receiver) -> None:
     calls, per_s = receiver.limits.calls, receiver.limits.per_s
     for call in range(4 * calls):
         fake.now = NOW + call // calls * per_s
-        assert receiver.send([make_notice()], fake.now)[0].verdict is Verdict.DELIVERED
+        assert receiver.send([make_notice()], fake.now)[0].result is Result.DELIVERED
 
 
 @pytest.mark.parametrize(
-    ("fault", "verdict"),
+    ("fault", "result"),
     [
-        (Fault.LATE_AFTER, Verdict.RETRY),
-        (Fault.CUT_AFTER, Verdict.RETRY),
-        (Fault.ERROR_AFTER, Verdict.RETRY),
-        (Fault.BUSY, Verdict.RETRY),
-        (Fault.DOWN, Verdict.RETRY),
-        (Fault.REFUSED, Verdict.REFUSED),
-        (Fault.GONE, Verdict.GONE),
+        (Fault.LATE_AFTER, Result.RETRY),
+        (Fault.CUT_AFTER, Result.RETRY),
+        (Fault.ERROR_AFTER, Result.RETRY),
+        (Fault.BUSY, Result.RETRY),
+        (Fault.DOWN, Result.RETRY),
+        (Fault.REFUSED, Result.REFUSED),
+        (Fault.GONE, Result.GONE),
     ],
 )
-def test_after_a_fault_a_repeat_names_the_same_alert(
-    chat: Chat, fake: FakeChat, fault: Fault, verdict: Verdict
-) -> None:
+def test_after_a_fault_a_repeat_names_the_same_alert(chat: Chat, fake: FakeChat, fault: Fault, result: Result) -> None:
     notices = numbered(3)
     fake.now = None
     fake.faults.append(fault)
     with closing(chat.open(fake, timeout_s=0.3)) as receiver:
         outcomes = receiver.send(notices, NOW)
-        assert [outcome.verdict for outcome in outcomes] == [verdict] * 3
+        assert [outcome.result for outcome in outcomes] == [result] * 3
         if fault is Fault.BUSY:
             assert outcomes[0].retry_after_s == RETRY_AFTER_S
-        assert {outcome.verdict for outcome in receiver.send(notices, NOW)} == {Verdict.DELIVERED}
+        assert {outcome.result for outcome in receiver.send(notices, NOW)} == {Result.DELIVERED}
     assert set(fake.incidents) == {notice.alert.alert_id for notice in notices}
 
 
@@ -280,4 +278,4 @@ def test_an_answer_that_is_none_of_theirs_is_tried_again(name: str, fake: FakeCh
     if name == "teams":
         return  # whose flow answers without a word
     fake.handle = lambda request: Reply(200, b"<html>maintenance</html>")  # type: ignore[method-assign]
-    assert receiver.send([make_notice()], NOW)[0].verdict is Verdict.RETRY
+    assert receiver.send([make_notice()], NOW)[0].result is Result.RETRY

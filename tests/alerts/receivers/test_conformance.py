@@ -11,7 +11,7 @@ from typing import Any, Final
 import pytest
 
 from alerts.alert import Severity
-from alerts.receivers.receiver import Notice, Outcome, Phase, Receiver, Verdict
+from alerts.receivers.receiver import Notice, Outcome, Phase, Receiver, Result
 from alerts.receivers.table import RECEIVERS, open_receiver
 from tests.alerts.receivers.fakes.server import CANARY, RETRY_AFTER_S, Certificate, FakeServer, Fault
 from tests.alerts.receivers.fakes.webhook import NOW
@@ -74,7 +74,7 @@ def changed(notice: Notice) -> Notice:
 
 @every_kind
 def test_it_is_delivered_once(kind: str, fake: FakeServer, opened: Receiver) -> None:
-    assert told(opened, make_notice()).verdict is Verdict.DELIVERED, fake.reasons
+    assert told(opened, make_notice()).result is Result.DELIVERED, fake.reasons
     assert len(fake.incidents) == 1
     assert fake.reasons == []
     assert fake.resolved() == set()
@@ -83,7 +83,7 @@ def test_it_is_delivered_once(kind: str, fake: FakeServer, opened: Receiver) -> 
 @every_kind
 def test_the_same_notice_again_is_no_second_incident(kind: str, fake: FakeServer, opened: Receiver) -> None:
     for _ in range(3):
-        assert told(opened, make_notice()).verdict is Verdict.DELIVERED, fake.reasons
+        assert told(opened, make_notice()).result is Result.DELIVERED, fake.reasons
     assert len(fake.incidents) == 1
 
 
@@ -91,15 +91,15 @@ def test_the_same_notice_again_is_no_second_incident(kind: str, fake: FakeServer
 def test_nor_is_it_after_a_restart(kind: str, fake: FakeServer) -> None:
     for notice in (make_notice(), make_notice(), changed(make_notice())):
         with closing(open_receiver(kind, fake.settings())) as receiver:
-            assert told(receiver, notice).verdict is Verdict.DELIVERED, fake.reasons
+            assert told(receiver, notice).result is Result.DELIVERED, fake.reasons
     assert len(fake.incidents) == 1
 
 
 @every_kind
 def test_what_changed_is_told_of_the_same_incident(kind: str, fake: FakeServer, opened: Receiver) -> None:
-    assert told(opened, make_notice()).verdict is Verdict.DELIVERED
+    assert told(opened, make_notice()).result is Result.DELIVERED
     before = len(fake.shown())
-    assert told(opened, changed(make_notice())).verdict is Verdict.DELIVERED, fake.reasons
+    assert told(opened, changed(make_notice())).result is Result.DELIVERED, fake.reasons
     assert len(fake.incidents) == 1
     assert any("95" in text for text in fake.shown()[: before + 200])
 
@@ -109,7 +109,7 @@ def test_of_different_alerts_each_has_its_incident(kind: str, fake: FakeServer, 
     notices = [make_notice(alert_fields={"alert_id": f"{n:020x}"}) for n in range(opened.limits.batch)]
     outcomes = opened.send(notices, NOW)
     outcomes += [told(opened, make_notice())]
-    assert [outcome.verdict for outcome in outcomes] == [Verdict.DELIVERED] * len(outcomes), fake.reasons
+    assert [outcome.result for outcome in outcomes] == [Result.DELIVERED] * len(outcomes), fake.reasons
     assert len(fake.incidents) == len(outcomes)
 
 
@@ -117,7 +117,7 @@ def test_of_different_alerts_each_has_its_incident(kind: str, fake: FakeServer, 
 def test_what_is_closed_is_told_and_no_second_incident(kind: str, fake: FakeServer, opened: Receiver) -> None:
     closed = make_notice(revision=2, phase=Phase.RESOLVED)
     for notice in (make_notice(), closed, closed):
-        assert told(opened, notice).verdict is Verdict.DELIVERED, fake.reasons
+        assert told(opened, notice).result is Result.DELIVERED, fake.reasons
     assert len(fake.incidents) == 1
     assert fake.resolved() == (set(fake.incidents) if fake.resolves else set())
 
@@ -130,15 +130,15 @@ def test_where_nobody_knows_whether_it_arrived_it_is_told_again_and_is_no_second
     limit = {"timeout_s": 0.5} if fault is Fault.LATE_AFTER else {}
     with closing(open_receiver(kind, {**fake.settings(), **limit})) as receiver:
         if phase is Phase.RESOLVED:
-            while told(receiver, make_notice()).verdict is Verdict.RETRY:
+            while told(receiver, make_notice()).result is Result.RETRY:
                 pass
         notice = make_notice(revision=2, phase=phase)
         fake.faults.append(fault)
-        verdicts = [told(receiver, notice).verdict]
-        assert verdicts == [Verdict.RETRY]
-        while verdicts[-1] is Verdict.RETRY and len(verdicts) < 20:
-            verdicts.append(told(receiver, notice).verdict)
-    assert verdicts[-1] is Verdict.DELIVERED, fake.reasons
+        results = [told(receiver, notice).result]
+        assert results == [Result.RETRY]
+        while results[-1] is Result.RETRY and len(results) < 20:
+            results.append(told(receiver, notice).result)
+    assert results[-1] is Result.DELIVERED, fake.reasons
     assert len(fake.incidents) == 1
 
 
@@ -146,17 +146,17 @@ def test_where_nobody_knows_whether_it_arrived_it_is_told_again_and_is_no_second
 def test_a_wait_that_is_asked_for_is_passed_on(kind: str, fault: Fault, fake: FakeServer, opened: Receiver) -> None:
     fake.faults.append(fault)
     outcome = told(opened, make_notice())
-    assert (outcome.verdict, outcome.retry_after_s) == (Verdict.RETRY, RETRY_AFTER_S)
+    assert (outcome.result, outcome.retry_after_s) == (Result.RETRY, RETRY_AFTER_S)
     assert fake.incidents == {}
-    assert told(opened, make_notice()).verdict is Verdict.DELIVERED, fake.reasons
+    assert told(opened, make_notice()).result is Result.DELIVERED, fake.reasons
 
 
 @pytest.mark.parametrize(("kind", "fault"), fault_cases(Fault.DOWN, Fault.REFUSED, Fault.GONE), indirect=["kind"])
 def test_a_refusal_is_told_apart_from_a_bad_day(kind: str, fault: Fault, fake: FakeServer, opened: Receiver) -> None:
-    expected = {Fault.DOWN: Verdict.RETRY, Fault.REFUSED: Verdict.REFUSED, Fault.GONE: Verdict.GONE}
+    expected = {Fault.DOWN: Result.RETRY, Fault.REFUSED: Result.REFUSED, Fault.GONE: Result.GONE}
     fake.faults.append(fault)
     outcome = told(opened, make_notice())
-    assert outcome.verdict is expected[fault]
+    assert outcome.result is expected[fault]
     assert outcome.detail
     assert fake.incidents == {}
 
@@ -168,7 +168,7 @@ def test_a_certificate_that_nobody_knows_is_an_outcome(kind: str, tmp_path: Path
         closing(open_receiver(kind, fake.settings())) as receiver,
     ):
         outcome = told(receiver, make_notice())
-        assert outcome.verdict is Verdict.RETRY
+        assert outcome.result is Result.RETRY
         assert "certificate verify failed" in outcome.detail
         assert fake.requests == []
 
@@ -181,7 +181,7 @@ def test_a_name_that_nobody_knows_is_an_outcome(kind: str, fake: FakeServer, mon
     with closing(open_receiver(kind, fake.elsewhere("nowhere.example"))) as receiver:
         monkeypatch.setattr(socket, "getaddrinfo", unknown)
         outcome = told(receiver, make_notice())
-    assert outcome.verdict is Verdict.RETRY
+    assert outcome.result is Result.RETRY
     assert "nowhere.example" in outcome.detail
     assert fake.requests == []
 
@@ -191,7 +191,7 @@ def test_a_neighbour_that_was_not_allowed_is_refused(kind: str, fake: FakeServer
     settings = fake.settings()
     if "allow_networks" in settings:
         with closing(open_receiver(kind, {**settings, "allow_networks": []})) as receiver:
-            assert told(receiver, make_notice()).verdict is Verdict.REFUSED
+            assert told(receiver, make_notice()).result is Result.REFUSED
         assert fake.requests == []
 
 
@@ -202,7 +202,7 @@ def test_hostile_text_arrives_within_limits_and_steers_nothing(
 ) -> None:
     for fields in ({}, {"revision": 2}, {"revision": 3, "phase": Phase.RESOLVED}):
         outcome = told(opened, hostile_notice(language=language, link="javascript:alert(1)", **fields))
-        assert outcome.verdict is Verdict.DELIVERED, fake.reasons
+        assert outcome.result is Result.DELIVERED, fake.reasons
     assert fake.reasons == []
     assert len(fake.incidents) == 1
     assert fake.shown()
@@ -215,14 +215,14 @@ def test_a_hostile_id_arrives_as_well(kind: str, fake: FakeServer, opened: Recei
     hostile = "1\" OR project = X ^NQactive=true' \x00\n\u202e/../客"
     for fields in ({}, {"revision": 2}):
         notice = make_notice(alert_fields={"alert_id": hostile}, **fields)
-        assert told(opened, notice).verdict is Verdict.DELIVERED, fake.reasons
+        assert told(opened, notice).result is Result.DELIVERED, fake.reasons
     assert fake.reasons == []
     assert len(fake.incidents) <= 1, "a chat's fake knows an alert by its usual id alone"
 
 
 @every_kind
 def test_a_test_is_marked(kind: str, fake: FakeServer, opened: Receiver) -> None:
-    assert told(opened, make_notice(test=True)).verdict is Verdict.DELIVERED, fake.reasons
+    assert told(opened, make_notice(test=True)).result is Result.DELIVERED, fake.reasons
     assert fake.marks_tests()
 
 

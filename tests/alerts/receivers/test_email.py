@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from alerts.errors import ReceiverError
 from alerts.receivers.email import BODY_BYTES, Email, EmailConfig
-from alerts.receivers.receiver import Phase, Verdict
+from alerts.receivers.receiver import Phase, Result
 from alerts.receivers.words import words_of
 from tests.alerts.receivers.fakes.email import PASSWORD, USER, FakeMail, broken_rule, mail_server
 from tests.alerts.receivers.fakes.server import Certificate, make_certificate
@@ -79,7 +79,7 @@ class Tags(HTMLParser):
 def test_a_mail_says_everything_as_text_and_as_html(plain: tuple[FakeMail, int], language: str) -> None:
     fake, port = plain
     notice = make_notice(language=language, link=LINK, revision=3)
-    assert [one.verdict for one in opened(port).send([notice], NOW)] == [Verdict.DELIVERED]
+    assert [one.result for one in opened(port).send([notice], NOW)] == [Result.DELIVERED]
     (mail,) = fake.mails
     assert fake.envelopes == [["soc@example.org", "chief@example.org"]]
     assert "E-7f3a" in mail["Subject"]
@@ -97,7 +97,7 @@ def test_a_mail_says_everything_as_text_and_as_html(plain: tuple[FakeMail, int],
 def test_each_alert_is_a_thread_and_each_revision_a_mail(plain: tuple[FakeMail, int]) -> None:
     fake, port = plain
     notices = [make_notice(alert_fields={"alert_id": one * 20}, revision=n) for one in "ab" for n in (1, 2)]
-    assert {one.verdict for one in opened(port, domain="ids.example").send(notices, NOW)} == {Verdict.DELIVERED}
+    assert {one.result for one in opened(port, domain="ids.example").send(notices, NOW)} == {Result.DELIVERED}
     threads = [f"<{one * 20}@ids.example>" for one in "aabb"]
     assert [mail["References"] for mail in fake.mails] == threads
     assert [mail["In-Reply-To"] for mail in fake.mails] == threads
@@ -116,7 +116,7 @@ def test_what_is_closed_and_what_is_a_test_is_marked(plain: tuple[FakeMail, int]
 def test_as_much_as_an_alert_can_hold_is_one_lawful_mail(plain: tuple[FakeMail, int], language: str) -> None:
     fake, port = plain
     notice = hostile_notice(language=language)
-    assert opened(port).send([notice], NOW)[0].verdict is Verdict.DELIVERED
+    assert opened(port).send([notice], NOW)[0].result is Result.DELIVERED
     (mail,) = fake.mails
     assert len(fake.raw[0]) < 10 * BODY_BYTES
     assert mail["Bcc"] is None
@@ -149,11 +149,11 @@ def test_over_tls_it_logs_in(security: str, context: ssl.SSLContext, certificate
     secret.write_text(f"{PASSWORD}\n", "utf-8")
     known = {"security": security, "ca_file": str(certificate.file), "user": USER, "password_file": str(secret)}
     with mail_server(context, implicit=security == "tls", log_in=True) as (fake, port):
-        assert opened(port, **known).send([make_notice()], NOW)[0].verdict is Verdict.DELIVERED
+        assert opened(port, **known).send([make_notice()], NOW)[0].result is Result.DELIVERED
         assert fake.plain_passwords == (security == "tls")  # where aiosmtpd does not know of the TLS around it
         secret.write_text("wrong-canary\n", "utf-8")
         outcomes = opened(port, **known).send([make_notice()] * 2, NOW)
-        assert [(one.verdict, one.detail) for one in outcomes] == [(Verdict.REFUSED, "SMTP 535 5.7.8")] * 2
+        assert [(one.result, one.detail) for one in outcomes] == [(Result.REFUSED, "SMTP 535 5.7.8")] * 2
         assert len(fake.mails) == 1
 
 
@@ -162,8 +162,8 @@ def test_a_certificate_of_somebody_else_is_not_believed(security: str, context: 
     other = make_certificate(tmp_path, "IP:127.0.0.1")
     with mail_server(context, implicit=security == "tls") as (fake, port):
         (outcome,) = opened(port, security=security, ca_file=str(other.file)).send([make_notice()], NOW)
-    assert (outcome.verdict, outcome.detail) == (
-        Verdict.RETRY,
+    assert (outcome.result, outcome.detail) == (
+        Result.RETRY,
         "127.0.0.1: certificate verify failed (self-signed certificate)",
     )
     assert fake.mails == []
@@ -172,44 +172,44 @@ def test_a_certificate_of_somebody_else_is_not_believed(security: str, context: 
 def test_a_server_without_tls_gets_nothing(plain: tuple[FakeMail, int]) -> None:
     fake, port = plain
     (outcome,) = opened(port, security="starttls").send([make_notice()], NOW)
-    assert (outcome.verdict, outcome.detail) == (Verdict.RETRY, "127.0.0.1: SMTPNotSupportedError")
+    assert (outcome.result, outcome.detail) == (Result.RETRY, "127.0.0.1: SMTPNotSupportedError")
     assert fake.mails == []
 
 
 @pytest.mark.parametrize(
-    ("people", "verdict", "detail"),
+    ("people", "result", "detail"),
     [
-        ({"soc@example.org": "550 5.1.1 nobody"}, Verdict.DELIVERED, "SMTP 550 for 1 of 2 recipients"),
-        ({"soc@example.org": "550 5.1.1 no", "chief@example.org": "550 5.1.1 no"}, Verdict.REFUSED, "SMTP 550 5.1.1"),
-        ({"soc@example.org": "550 5.1.1 no", "chief@example.org": "450 4.7.1 wait"}, Verdict.RETRY, "SMTP 450 4.7.1"),
-        ({"soc@example.org": "450 wait", "chief@example.org": "450 wait"}, Verdict.RETRY, "SMTP 450"),
+        ({"soc@example.org": "550 5.1.1 nobody"}, Result.DELIVERED, "SMTP 550 for 1 of 2 recipients"),
+        ({"soc@example.org": "550 5.1.1 no", "chief@example.org": "550 5.1.1 no"}, Result.REFUSED, "SMTP 550 5.1.1"),
+        ({"soc@example.org": "550 5.1.1 no", "chief@example.org": "450 4.7.1 wait"}, Result.RETRY, "SMTP 450 4.7.1"),
+        ({"soc@example.org": "450 wait", "chief@example.org": "450 wait"}, Result.RETRY, "SMTP 450"),
     ],
 )
 def test_who_is_not_let_in_decides(
-    people: dict[str, str], verdict: Verdict, detail: str, plain: tuple[FakeMail, int]
+    people: dict[str, str], result: Result, detail: str, plain: tuple[FakeMail, int]
 ) -> None:
     fake, port = plain
     fake.people = people
     outcomes = opened(port).send([make_notice(), make_notice(revision=2)], NOW)
-    assert [(one.verdict, one.detail) for one in outcomes] == [(verdict, detail)] * 2
+    assert [(one.result, one.detail) for one in outcomes] == [(result, detail)] * 2
 
 
 @pytest.mark.parametrize(
-    ("fault", "verdict", "detail"),
+    ("fault", "result", "detail"),
     [
-        ("451 4.3.0 later", Verdict.RETRY, "SMTP 451 4.3.0"),
-        ("552 5.2.2 full of E-7f3a", Verdict.REFUSED, "SMTP 552 5.2.2"),
-        ("421 4.3.2 closing", Verdict.RETRY, "SMTP 421 4.3.2"),
+        ("451 4.3.0 later", Result.RETRY, "SMTP 451 4.3.0"),
+        ("552 5.2.2 full of E-7f3a", Result.REFUSED, "SMTP 552 5.2.2"),
+        ("421 4.3.2 closing", Result.RETRY, "SMTP 421 4.3.2"),
     ],
 )
 def test_an_answer_to_one_mail_is_that_of_one(
-    fault: str, verdict: Verdict, detail: str, plain: tuple[FakeMail, int]
+    fault: str, result: Result, detail: str, plain: tuple[FakeMail, int]
 ) -> None:
     fake, port = plain
     fake.fault = fault
     first, second = opened(port).send([make_notice(), make_notice(revision=2)], NOW)
-    assert (first.verdict, first.detail) == (verdict, detail)
-    assert second.verdict in ((Verdict.RETRY,) if "421" in fault else (Verdict.DELIVERED,))
+    assert (first.result, first.detail) == (result, detail)
+    assert second.result in ((Result.RETRY,) if "421" in fault else (Result.DELIVERED,))
 
 
 @pytest.mark.parametrize("fault", ["late", "cut"])
@@ -218,8 +218,8 @@ def test_when_nobody_knows_the_repeat_has_the_same_id(fault: str, plain: tuple[F
     notices = [make_notice(revision=number) for number in (1, 2)]
     email = opened(port, timeout_s=0.3)
     fake.fault = fault
-    assert [one.verdict for one in email.send(notices, NOW)] == [Verdict.RETRY] * 2
-    assert [one.verdict for one in email.send(notices, NOW + 60)] == [Verdict.DELIVERED] * 2
+    assert [one.result for one in email.send(notices, NOW)] == [Result.RETRY] * 2
+    assert [one.result for one in email.send(notices, NOW + 60)] == [Result.DELIVERED] * 2
     ids = [mail["Message-ID"] for mail in fake.mails]
     assert len(ids) == 3
     assert len(set(ids)) == 2
@@ -228,14 +228,14 @@ def test_when_nobody_knows_the_repeat_has_the_same_id(fault: str, plain: tuple[F
 def test_where_nobody_listens_it_is_tried_again() -> None:
     (port,) = free_ports(1)
     outcomes = opened(port).send([make_notice()] * 3, NOW)
-    assert [(one.verdict, one.detail) for one in outcomes] == [(Verdict.RETRY, "127.0.0.1: Connection refused")] * 3
+    assert [(one.result, one.detail) for one in outcomes] == [(Result.RETRY, "127.0.0.1: Connection refused")] * 3
 
 
 def test_a_sender_who_is_refused_is_refused(plain: tuple[FakeMail, int]) -> None:
     fake, port = plain
     fake.greeting = "553 5.1.8 no such sender innerwatch@alerts.example"
     (outcome,) = opened(port).send([make_notice()], NOW)
-    assert (outcome.verdict, outcome.detail) == (Verdict.REFUSED, "SMTP 553 5.1.8")
+    assert (outcome.result, outcome.detail) == (Result.REFUSED, "SMTP 553 5.1.8")
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ import pytest
 from alerts.errors import ReceiverError
 from alerts.receivers import http
 from alerts.receivers.http import ANSWER_BYTES, Answer, HttpCaller, HttpConfig, read_secret
-from alerts.receivers.receiver import Verdict
+from alerts.receivers.receiver import Result
 from tests.alerts.receivers.fakes.plain import PlainServer
 from tests.alerts.receivers.fakes.server import CANARY, Certificate
 
@@ -82,7 +82,7 @@ class Listener:
 )  # fmt: skip
 def test_an_address_that_is_not_public_is_refused_and_not_called(address: str) -> None:
     answer = call("https://alerts.example/x", resolve=answering([address]))
-    assert answer.outcome.verdict is Verdict.REFUSED
+    assert answer.outcome.result is Result.REFUSED
     assert answer.outcome.detail == ("alerts.example is not a public address; name its network in allow_networks")
 
 
@@ -97,13 +97,13 @@ def test_a_public_address_may_be_called(address: str) -> None:
 )
 def test_however_loopback_is_written_it_is_loopback(host: str, server: PlainServer) -> None:
     with suppress(ReceiverError):  # 0177 is no number that httpx takes for one
-        assert call(f"http://{host}:{server.port}/", allow_plain=True).outcome.verdict is Verdict.REFUSED
+        assert call(f"http://{host}:{server.port}/", allow_plain=True).outcome.result is Result.REFUSED
     assert server.requests == []
 
 
 def test_a_network_that_is_allowed_may_be_called_and_no_other(server: PlainServer) -> None:
-    assert call(server.url, allow_plain=True, allow_networks=LOOPBACK).outcome.verdict is Verdict.DELIVERED
-    assert call(server.url, allow_plain=True, allow_networks=("10.0.0.0/8",)).outcome.verdict is Verdict.REFUSED
+    assert call(server.url, allow_plain=True, allow_networks=LOOPBACK).outcome.result is Result.DELIVERED
+    assert call(server.url, allow_plain=True, allow_networks=("10.0.0.0/8",)).outcome.result is Result.REFUSED
     assert len(server.requests) == 1
 
 
@@ -114,7 +114,7 @@ def test_a_name_that_leads_elsewhere_the_second_time_is_asked_once_a_call(server
     )
     with closing(HttpCaller(config, None, resolve)) as caller:
         assert caller.call("POST").delivered
-        assert caller.call("POST").outcome.verdict is Verdict.REFUSED
+        assert caller.call("POST").outcome.result is Result.REFUSED
     (request,) = server.requests
     assert request.headers["host"] == f"alerts.example:{server.port}"
     assert request.path == "/hook"
@@ -137,7 +137,7 @@ def test_after_a_connection_no_other_address_is_tried(server: PlainServer) -> No
 def test_a_redirect_is_not_followed(status: int, server: PlainServer) -> None:
     server.answers(status, None, {"Location": f"{server.url}/elsewhere"})
     outcome = call(server.url, allow_plain=True, allow_networks=LOOPBACK).outcome
-    assert (outcome.verdict, outcome.detail) == (Verdict.REFUSED, f"HTTP {status}")
+    assert (outcome.result, outcome.detail) == (Result.REFUSED, f"HTTP {status}")
     assert len(server.requests) == 1
 
 
@@ -155,7 +155,7 @@ def test_the_right_name_is_checked_though_the_address_is_pinned(
     assert call(right, resolve=answering(["127.0.0.1"]), **config).delivered
     for wrong in (f"https://other.example:{tls_server.port}", tls_server.url):
         outcome = call(wrong, resolve=answering(["127.0.0.1"]), **config).outcome
-        assert outcome.verdict is Verdict.RETRY
+        assert outcome.result is Result.RETRY
         assert "certificate verify failed" in outcome.detail
     assert len(tls_server.requests) == 1
 
@@ -163,7 +163,7 @@ def test_the_right_name_is_checked_though_the_address_is_pinned(
 def test_a_certificate_of_an_unknown_authority_is_an_outcome(tls_server: PlainServer) -> None:
     url = f"https://alerts.example:{tls_server.port}"
     outcome = call(url, resolve=answering(["127.0.0.1"]), allow_networks=LOOPBACK).outcome
-    assert outcome.verdict is Verdict.RETRY
+    assert outcome.result is Result.RETRY
     assert "certificate verify failed" in outcome.detail
     assert tls_server.requests == []
 
@@ -174,19 +174,19 @@ def test_a_name_that_nobody_knows_is_an_outcome(monkeypatch: pytest.MonkeyPatch)
 
     monkeypatch.setattr(http.socket, "getaddrinfo", unknown)
     outcome = call("https://nowhere.example/x").outcome
-    assert outcome.verdict is Verdict.RETRY
+    assert outcome.result is Result.RETRY
     assert outcome.detail == "nowhere.example: no address (Name or service not known)"
 
 
 def test_a_name_that_cannot_be_one_is_an_outcome() -> None:
-    assert call(f"https://{'a' * 70}.example/").outcome.verdict is Verdict.RETRY
+    assert call(f"https://{'a' * 70}.example/").outcome.result is Result.RETRY
 
 
 def test_nobody_listening_is_an_outcome() -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     outcome = call(f"http://127.0.0.1:{port}", allow_plain=True, allow_networks=LOOPBACK).outcome
-    assert outcome.verdict is Verdict.RETRY
+    assert outcome.result is Result.RETRY
     assert "ConnectError" in outcome.detail
 
 
@@ -196,7 +196,7 @@ def test_an_answer_that_does_not_come_is_an_outcome() -> None:
         config = {"allow_plain": True, "allow_networks": LOOPBACK, "timeout_s": 0.2}
         outcome = call(f"http://127.0.0.1:{listener.port}", **config).outcome
         over.set()
-    assert (outcome.verdict, outcome.detail) == (Verdict.RETRY, "127.0.0.1: ReadTimeout")
+    assert (outcome.result, outcome.detail) == (Result.RETRY, "127.0.0.1: ReadTimeout")
 
 
 @pytest.mark.parametrize("start", [b"HTTP/1.1 200 OK\r\nX-Drip: ", b"HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\n"])
@@ -214,7 +214,7 @@ def test_an_answer_that_drips_is_cut_off(start: bytes) -> None:
         outcome = call(f"http://127.0.0.1:{listener.port}", **config).outcome
         took = time.monotonic() - began
         over.set()
-    assert outcome.verdict is Verdict.RETRY
+    assert outcome.result is Result.RETRY
     assert took < 5
 
 
@@ -235,7 +235,7 @@ def test_a_connection_that_is_made_when_the_time_is_over_is_cut_at_once() -> Non
 def test_what_is_no_answer_is_an_outcome(said: bytes) -> None:
     with closing(Listener(lambda connection: connection.sendall(said))) as listener:
         answer = call(f"http://127.0.0.1:{listener.port}", allow_plain=True, allow_networks=LOOPBACK)
-    assert answer.outcome.verdict is Verdict.RETRY
+    assert answer.outcome.result is Result.RETRY
 
 
 def test_no_more_than_so_much_of_an_answer_is_read(server: PlainServer) -> None:
@@ -254,17 +254,17 @@ def test_what_is_packed_is_not_unpacked(server: PlainServer) -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "verdict"),
+    ("status", "result"),
     [
-        (200, Verdict.DELIVERED), (201, Verdict.DELIVERED), (202, Verdict.DELIVERED), (204, Verdict.DELIVERED),
-        (400, Verdict.REFUSED), (401, Verdict.REFUSED), (403, Verdict.REFUSED), (404, Verdict.REFUSED),
-        (413, Verdict.REFUSED), (410, Verdict.GONE), (408, Verdict.RETRY), (425, Verdict.RETRY),
-        (429, Verdict.RETRY), (500, Verdict.RETRY), (502, Verdict.RETRY), (503, Verdict.RETRY), (504, Verdict.RETRY),
+        (200, Result.DELIVERED), (201, Result.DELIVERED), (202, Result.DELIVERED), (204, Result.DELIVERED),
+        (400, Result.REFUSED), (401, Result.REFUSED), (403, Result.REFUSED), (404, Result.REFUSED),
+        (413, Result.REFUSED), (410, Result.GONE), (408, Result.RETRY), (425, Result.RETRY),
+        (429, Result.RETRY), (500, Result.RETRY), (502, Result.RETRY), (503, Result.RETRY), (504, Result.RETRY),
     ],
 )  # fmt: skip
-def test_each_status_means_something(status: int, verdict: Verdict, server: PlainServer) -> None:
+def test_each_status_means_something(status: int, result: Result, server: PlainServer) -> None:
     server.answers(status)
-    assert call(server.url, allow_plain=True, allow_networks=LOOPBACK).outcome.verdict is verdict
+    assert call(server.url, allow_plain=True, allow_networks=LOOPBACK).outcome.result is result
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from alerts.receivers.jira import document, unformatted
-from alerts.receivers.receiver import Phase, Receiver, Verdict
+from alerts.receivers.receiver import Phase, Receiver, Result
 from alerts.receivers.table import open_receiver
 from tests.alerts.receivers.asking import ask
 from tests.alerts.receivers.fakes.jira import Fake
@@ -43,7 +43,7 @@ def receiver(fake: Fake) -> Iterator[Receiver]:
 
 def test_an_issue_has_a_label_by_which_it_is_found(fake: Fake, receiver: Receiver) -> None:
     (outcome,) = receiver.send([make_notice(test=True)], NOW)
-    assert (outcome.verdict, outcome.remote_id) == (Verdict.DELIVERED, "SEC-1")
+    assert (outcome.result, outcome.remote_id) == (Result.DELIVERED, "SEC-1")
     issue = fake.incidents["SEC-1"]
     assert issue["labels"] == ["innerwatch", "innerwatch-0123456789abcdef0123", "innerwatch-test"]
     assert issue["summary"] == "[TEST] High insider risk: E-7f3a, bulk export (risk 72.5 of 100)"
@@ -55,7 +55,7 @@ def test_each_notice_is_one_comment_also_when_the_key_of_one_begins_that_of_anot
     fake: Fake, receiver: Receiver
 ) -> None:
     for revision in (12, 12, 1, 1, 13, 1):
-        assert receiver.send([make_notice(revision=revision)], NOW)[0].verdict is Verdict.DELIVERED
+        assert receiver.send([make_notice(revision=revision)], NOW)[0].result is Result.DELIVERED
     comments = [fake.text_of(body) for body in fake.incidents["SEC-1"]["comments"]]
     assert ["revision 1\n" in text for text in comments] == [True, False]
     assert "revision 13\n" in comments[1]
@@ -65,8 +65,8 @@ def test_a_comment_whose_answer_was_lost_is_not_written_twice(fake: Fake, receiv
     receiver.send([make_notice()], NOW)
     fake.faults.append(Fault.CUT_AFTER)
     closed = make_notice(revision=2, phase=Phase.RESOLVED)
-    verdicts = [receiver.send([closed], NOW)[0].verdict for _ in range(3)]
-    assert verdicts == [Verdict.RETRY, Verdict.DELIVERED, Verdict.DELIVERED]
+    results = [receiver.send([closed], NOW)[0].result for _ in range(3)]
+    assert results == [Result.RETRY, Result.DELIVERED, Result.DELIVERED]
     assert len(fake.incidents["SEC-1"]["comments"]) == 1
 
 
@@ -77,21 +77,21 @@ def test_after_an_unclear_answer_the_search_gets_time_to_learn_of_the_issue(
     fake.faults.append(fault)
     fake.indexed = False
     (outcome,) = receiver.send([make_notice()], NOW)
-    assert (outcome.verdict, outcome.retry_after_s) == (Verdict.RETRY, 60.0)
+    assert (outcome.result, outcome.retry_after_s) == (Result.RETRY, 60.0)
     fake.indexed = True
-    assert receiver.send([make_notice()], NOW)[0].verdict is Verdict.DELIVERED
+    assert receiver.send([make_notice()], NOW)[0].result is Result.DELIVERED
     assert len(fake.incidents) == 1
 
 
 def test_closing_what_was_never_told_makes_nothing(fake: Fake, receiver: Receiver) -> None:
     (outcome,) = receiver.send([make_notice(phase=Phase.RESOLVED)], NOW)
-    assert outcome.verdict is Verdict.DELIVERED
+    assert outcome.result is Result.DELIVERED
     assert fake.incidents == {}
 
 
 def test_hostile_text_is_text_there(fake: Fake, receiver: Receiver) -> None:
     for revision in (1, 2):
-        assert receiver.send([hostile_notice(revision=revision)], NOW)[0].verdict is Verdict.DELIVERED, fake.reasons
+        assert receiver.send([hostile_notice(revision=revision)], NOW)[0].result is Result.DELIVERED, fake.reasons
     assert fake.reasons == []
     for text in fake.shown():
         assert text.isprintable()
@@ -102,7 +102,7 @@ def test_an_answer_that_is_no_list_makes_no_issue(
 ) -> None:
     monkeypatch.setattr(fake, "_search", lambda _: Reply(200, "<html>"))
     (outcome,) = receiver.send([make_notice()], NOW)
-    assert outcome.verdict is Verdict.RETRY
+    assert outcome.result is Result.RETRY
     assert fake.incidents == {}
 
 

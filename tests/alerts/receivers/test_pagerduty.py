@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from alerts.receivers.receiver import Phase, Receiver, Verdict
+from alerts.receivers.receiver import Phase, Receiver, Result
 from alerts.receivers.table import open_receiver
 from tests.alerts.receivers.asking import ask
 from tests.alerts.receivers.fakes.pagerduty import Fake
@@ -31,7 +31,7 @@ def receiver(fake: Fake) -> Iterator[Receiver]:
 def test_a_trigger_says_what_whom_and_where_to_look(fake: Fake, receiver: Receiver) -> None:
     notice = make_notice(link="https://console.example/a/1", alert_fields={"department": "Claims"})
     (outcome,) = receiver.send([notice], NOW)
-    assert (outcome.verdict, outcome.remote_id) == (Verdict.DELIVERED, "innerwatch-0123456789abcdef0123")
+    assert (outcome.result, outcome.remote_id) == (Result.DELIVERED, "innerwatch-0123456789abcdef0123")
     (event,) = fake.incidents.values()
     payload = event["payload"]
     assert payload["summary"] == "High insider risk: E-7f3a, bulk export (risk 72.5 of 100)"
@@ -48,7 +48,7 @@ def test_what_is_told_after_it_was_closed_is_a_new_incident_there(fake: Fake, re
 
 def test_closing_what_was_never_told_opens_nothing(fake: Fake, receiver: Receiver) -> None:
     (outcome,) = receiver.send([make_notice(phase=Phase.RESOLVED)], NOW)
-    assert outcome.verdict is Verdict.DELIVERED
+    assert outcome.result is Result.DELIVERED
     assert fake.incidents == {}
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from alerts.receivers.receiver import Phase, Receiver, Verdict
+from alerts.receivers.receiver import Phase, Receiver, Result
 from alerts.receivers.table import open_receiver
 from tests.alerts.receivers.asking import ask
 from tests.alerts.receivers.fakes.plain import PlainServer
@@ -35,7 +35,7 @@ def receiver(fake: Fake) -> Iterator[Receiver]:
 
 def test_an_incident_has_the_fields_that_were_asked_for(fake: Fake, receiver: Receiver) -> None:
     (outcome,) = receiver.send([make_notice()], NOW)
-    assert (outcome.verdict, outcome.remote_id) == (Verdict.DELIVERED, FIRST)
+    assert (outcome.result, outcome.remote_id) == (Result.DELIVERED, FIRST)
     row = fake.incidents[FIRST]
     assert row["short_description"] == "High insider risk: E-7f3a, bulk export (risk 72.5 of 100)"
     assert (row["correlation_id"], row["urgency"], row["category"]) == (
@@ -69,7 +69,7 @@ def test_html_in_a_work_note_is_not_shown_as_such(fake: Fake, receiver: Receiver
 
 def test_closing_what_was_never_told_makes_nothing(fake: Fake, receiver: Receiver) -> None:
     (outcome,) = receiver.send([make_notice(phase=Phase.RESOLVED)], NOW)
-    assert outcome.verdict is Verdict.DELIVERED
+    assert outcome.result is Result.DELIVERED
     assert fake.incidents == {}
 
 
@@ -79,7 +79,7 @@ def test_a_page_instead_of_a_list_makes_no_incident(tmp_path: Path) -> None:
         settings = {**server.settings(), "password_file": str(server.secret_file)}
         with closing(open_receiver("servicenow", settings)) as receiver:
             (outcome,) = receiver.send([make_notice()], NOW)
-        assert outcome.verdict is Verdict.RETRY
+        assert outcome.result is Result.RETRY
         assert [request.method for request in server.requests] == ["GET"]
 
 

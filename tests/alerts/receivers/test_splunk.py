@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from alerts.alert import Alert
-from alerts.receivers.receiver import Receiver, Verdict
+from alerts.receivers.receiver import Receiver, Result
 from alerts.receivers.table import open_receiver
 from tests.alerts.receivers.asking import ask
 from tests.alerts.receivers.fakes.server import Fault
@@ -34,7 +34,7 @@ def receiver(fake: Fake) -> Iterator[Receiver]:
 def test_several_alerts_are_several_events_of_one_call(fake: Fake, receiver: Receiver) -> None:
     notices = [make_notice(alert_fields={"alert_id": f"{n:020x}"}, revision=n) for n in (1, 2, 3)]
     outcomes = receiver.send(notices, NOW)
-    assert [outcome.verdict for outcome in outcomes] == [Verdict.DELIVERED] * 3
+    assert [outcome.result for outcome in outcomes] == [Result.DELIVERED] * 3
     assert len(fake.requests) == 1
     event = fake.events[1]
     assert (event["time"], event["index"], event["sourcetype"]) == (1772414045.12, "security", "innerwatch:alert")
@@ -44,7 +44,7 @@ def test_several_alerts_are_several_events_of_one_call(fake: Fake, receiver: Rec
 
 def test_what_was_told_twice_is_there_twice_under_one_key(fake: Fake, receiver: Receiver) -> None:
     fake.faults.append(Fault.CUT_AFTER)
-    assert [receiver.send([make_notice()], NOW)[0].verdict for _ in range(2)] == [Verdict.RETRY, Verdict.DELIVERED]
+    assert [receiver.send([make_notice()], NOW)[0].result for _ in range(2)] == [Result.RETRY, Result.DELIVERED]
     assert len(fake.events) == 2
     assert len({event["event"]["notice"] for event in fake.events}) == 1
     assert len(fake.incidents) == 1
@@ -59,7 +59,7 @@ def test_an_older_revision_does_not_take_the_place_of_a_newer(fake: Fake, receiv
 def test_a_wrong_index_refuses_all_and_each_is_told_alone(fake: Fake) -> None:
     with closing(open_receiver("splunk", {**fake.settings(), "index": "nobodys"})) as receiver:
         outcomes = receiver.send([make_notice(), make_notice(revision=2)], NOW)
-    assert [outcome.verdict for outcome in outcomes] == [Verdict.REFUSED] * 2
+    assert [outcome.result for outcome in outcomes] == [Result.REFUSED] * 2
     assert len(fake.requests) == 3
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from alerts.alert import Severity
 from alerts.errors import ReceiverError
-from alerts.receivers.receiver import Phase, Verdict
+from alerts.receivers.receiver import Phase, Result
 from alerts.receivers.syslog import Syslog, SyslogConfig, cef
 from tests.alerts.receivers.fakes.server import Certificate, make_certificate
 from tests.alerts.receivers.fakes.syslog import FakeCollector, collecting, read_cef, read_message
@@ -60,7 +60,7 @@ def opened(transport: str, port: int, certificate: Certificate | None = None, **
 def test_several_arrive_whole_and_in_order(transport: str, collector: FakeCollector, certificate: Certificate) -> None:
     notices = [make_notice(revision=number) for number in range(1, 51)]
     outcomes = opened(transport, collector.port, certificate).send(notices, NOW)
-    assert {outcome.verdict for outcome in outcomes} == {Verdict.DELIVERED}
+    assert {outcome.result for outcome in outcomes} == {Result.DELIVERED}
     collector.close()
     said = [read_message(message) for message in collector.messages]
     assert [one.fields["cn1"] for one in said] == [str(number) for number in range(1, 51)]
@@ -142,11 +142,11 @@ def test_several_findings_are_lines_of_one_field() -> None:
 def test_where_nobody_listens_it_is_tried_again(transport: str, certificate: Certificate) -> None:
     (port,) = free_ports(1)
     outcomes = opened(transport, port, certificate).send([make_notice()] * 3, NOW)
-    assert [(one.verdict, one.detail) for one in outcomes] == [(Verdict.RETRY, "127.0.0.1: Connection refused")] * 3
+    assert [(one.result, one.detail) for one in outcomes] == [(Result.RETRY, "127.0.0.1: Connection refused")] * 3
 
 
 def test_a_name_that_is_none_is_tried_again(transport: str, certificate: Certificate) -> None:
-    assert opened(transport, 1, certificate, host="none.invalid").send([make_notice()], NOW)[0].verdict is Verdict.RETRY
+    assert opened(transport, 1, certificate, host="none.invalid").send([make_notice()], NOW)[0].result is Result.RETRY
 
 
 @pytest.mark.parametrize("manner", ["hang", "break"])
@@ -156,10 +156,10 @@ def test_what_nobody_has_read_to_its_end_is_tried_again_over_a_new_connection(
 ) -> None:
     syslog = opened(transport, collector.port, certificate, timeout_s=0.3)
     collector.manner = manner
-    assert syslog.send([make_notice()], NOW)[0].verdict is Verdict.RETRY
+    assert syslog.send([make_notice()], NOW)[0].result is Result.RETRY
     collector.manner = "good"
     syslog = opened(transport, collector.port, certificate, timeout_s=5.0)
-    assert syslog.send([make_notice()], NOW)[0].verdict is Verdict.DELIVERED
+    assert syslog.send([make_notice()], NOW)[0].result is Result.DELIVERED
     assert collector.connections == 2
     assert len(collector.messages) == 1
 
@@ -178,7 +178,7 @@ def test_a_collector_that_ends_tls_with_or_without_a_goodbye_has_read(
     context.maximum_version = newest
     collector.manner = manner
     outcomes = opened("tls", collector.port, certificate).send([make_notice()] * 3, NOW)
-    assert {one.verdict for one in outcomes} == {Verdict.DELIVERED}
+    assert {one.result for one in outcomes} == {Result.DELIVERED}
     assert {one.detail for one in outcomes} <= {"", "the collector ended TLS without a goodbye"}
     assert len(collector.messages) == 3
 
@@ -189,8 +189,8 @@ def test_a_certificate_of_somebody_else_is_not_believed(
 ) -> None:
     other = make_certificate(tmp_path, "IP:127.0.0.1")
     (outcome,) = opened(transport, collector.port, other).send([make_notice()], NOW)
-    assert (outcome.verdict, outcome.detail) == (
-        Verdict.RETRY,
+    assert (outcome.result, outcome.detail) == (
+        Result.RETRY,
         "127.0.0.1: certificate verify failed (self-signed certificate)",
     )
     assert collector.messages == []
@@ -227,7 +227,7 @@ def test_rsyslog_takes_all_that_was_told_over_each_transport(rsyslog: Rsyslog, t
     certificate = Certificate(rsyslog.certificate, rsyslog.certificate)
     syslog = opened(transport, rsyslog.ports[transport], certificate, timeout_s=5.0)
     notices = [make_notice(revision=1, test=True), make_notice(revision=2, language="zh"), hostile_notice(revision=3)]
-    assert {one.verdict for one in syslog.send(notices, NOW)} == {Verdict.DELIVERED}
+    assert {one.result for one in syslog.send(notices, NOW)} == {Result.DELIVERED}
     lines = rsyslog.lines(before + 3)[before:]
     assert [line["id"] for line in lines] == ["test", "firing", "firing"]
     assert {(line["host"], line["app"]) for line in lines} == {("here", "innerwatch")}
@@ -243,9 +243,9 @@ def test_a_rsyslog_that_hangs_or_was_killed_is_noticed(rsyslog: Rsyslog, transpo
     certificate = Certificate(rsyslog.certificate, rsyslog.certificate)
     syslog = opened(transport, rsyslog.ports[transport], certificate, timeout_s=1.0)
     with rsyslog.stopped():
-        assert syslog.send([make_notice(revision=7)], NOW)[0].verdict is Verdict.RETRY
+        assert syslog.send([make_notice(revision=7)], NOW)[0].result is Result.RETRY
     rsyslog.kill()
-    assert syslog.send([make_notice(revision=8)], NOW)[0].verdict is Verdict.RETRY
+    assert syslog.send([make_notice(revision=8)], NOW)[0].result is Result.RETRY
     rsyslog.start()
-    assert syslog.send([make_notice(revision=9)], NOW)[0].verdict is Verdict.DELIVERED
+    assert syslog.send([make_notice(revision=9)], NOW)[0].result is Result.DELIVERED
     assert any("cn1=9 " in line["msg"] for line in rsyslog.lines(before + 1)[before:])

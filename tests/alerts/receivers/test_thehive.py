@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from alerts.receivers.receiver import Phase, Receiver, Verdict
+from alerts.receivers.receiver import Phase, Receiver, Result
 from alerts.receivers.table import open_receiver
 from tests.alerts.receivers.asking import ask
 from tests.alerts.receivers.fakes.server import Fault
@@ -32,7 +32,7 @@ def receiver(fake: Fake) -> Iterator[Receiver]:
 
 def test_an_alert_has_what_an_analyst_filters_by(fake: Fake, receiver: Receiver) -> None:
     (outcome,) = receiver.send([make_notice(link="https://console.example/a/1")], NOW)
-    assert (outcome.verdict, outcome.remote_id) == (Verdict.DELIVERED, "~4096")
+    assert (outcome.result, outcome.remote_id) == (Result.DELIVERED, "~4096")
     alert = fake.incidents["~4096"]
     assert (alert["type"], alert["source"], alert["sourceRef"]) == (
         "insider-risk", "innerwatch", "innerwatch-0123456789abcdef0123",
@@ -47,7 +47,7 @@ def test_an_update_leaves_what_people_set(fake: Fake, receiver: Receiver) -> Non
     receiver.send([make_notice()], NOW)
     fake.incidents["~4096"] |= {"tags": ["mine"], "status": "InProgress", "customFields": [{"name": "x"}]}
     (outcome,) = receiver.send([make_notice(revision=2, alert_fields={"risk": 91.0})], NOW)
-    assert (outcome.verdict, outcome.remote_id) == (Verdict.DELIVERED, "~4096")
+    assert (outcome.result, outcome.remote_id) == (Result.DELIVERED, "~4096")
     alert = fake.incidents["~4096"]
     assert (alert["tags"], alert["status"]) == (["mine"], "InProgress")
     assert "risk 91.0" in alert["title"]
@@ -64,22 +64,22 @@ def test_without_a_status_of_its_own_closing_is_left_to_people(fake: Fake) -> No
 def test_a_duplicate_that_cannot_be_found_yet_is_told_again(fake: Fake, receiver: Receiver) -> None:
     fake.faults.append(Fault.ERROR_AFTER)
     fake.indexed = False
-    verdicts = [receiver.send([make_notice()], NOW)[0].verdict for _ in range(2)]
+    results = [receiver.send([make_notice()], NOW)[0].result for _ in range(2)]
     fake.indexed = True
-    verdicts += [receiver.send([make_notice()], NOW)[0].verdict]
-    assert verdicts == [Verdict.RETRY, Verdict.RETRY, Verdict.DELIVERED]
+    results += [receiver.send([make_notice()], NOW)[0].result]
+    assert results == [Result.RETRY, Result.RETRY, Result.DELIVERED]
     assert len(fake.incidents) == 1
 
 
 def test_what_is_refused_for_another_reason_stays_refused(fake: Fake) -> None:
     with closing(open_receiver("thehive", {**fake.settings(), "tlp": 9})) as receiver:
         (outcome,) = receiver.send([make_notice()], NOW)
-    assert (outcome.verdict, outcome.detail) == (Verdict.REFUSED, "HTTP 400")
+    assert (outcome.result, outcome.detail) == (Result.REFUSED, "HTTP 400")
 
 
 def test_closing_what_was_never_told_makes_nothing(fake: Fake, receiver: Receiver) -> None:
     (outcome,) = receiver.send([make_notice(phase=Phase.RESOLVED)], NOW)
-    assert (outcome.verdict, outcome.detail) == (Verdict.DELIVERED, "closed before it was told")
+    assert (outcome.result, outcome.detail) == (Result.DELIVERED, "closed before it was told")
     assert fake.incidents == {}
 
 

@@ -13,7 +13,7 @@ import pytest
 from alerts.alert import Alert
 from alerts.errors import ReceiverError
 from alerts.ocsf import detection_finding
-from alerts.receivers.receiver import Phase, Verdict
+from alerts.receivers.receiver import Phase, Result
 from alerts.receivers.webhook import Webhook, WebhookConfig, signature
 from tests.alerts.ocsf_schema import faults
 from tests.alerts.receivers.fakes.server import CANARY, Request, RuleError
@@ -69,7 +69,7 @@ def test_the_body_is_the_alert_whole(fake: Fake) -> None:
     notice = make_notice(revision=3, link="https://console.example/1", test=True)
     with closing(opened(fake)) as receiver:
         (outcome,) = receiver.send([notice], NOW)
-    assert outcome.verdict is Verdict.DELIVERED, fake.reasons
+    assert outcome.result is Result.DELIVERED, fake.reasons
     (body,) = fake.bodies
     assert (body["type"], body["timestamp"]) == ("alert.firing", "2026-03-02T01:14:05.120000Z")
     assert msgspec.convert(body["data"]["alert"], Alert) == notice.alert
@@ -81,7 +81,7 @@ def test_an_alert_arrives_as_ocsf_where_that_is_asked_for(fake: Fake) -> None:
         first, closed = make_notice(), make_notice(revision=2, phase=Phase.RESOLVED)
         tried = make_notice(revision=3, test=True, link="https://console.example/1")
         outcomes = receiver.send([first, closed, tried], NOW)
-    assert [outcome.verdict for outcome in outcomes] == [Verdict.DELIVERED] * 3, fake.reasons
+    assert [outcome.result for outcome in outcomes] == [Result.DELIVERED] * 3, fake.reasons
     plain, over, test = fake.bodies
     assert plain == json.loads(msgspec.json.encode(detection_finding(first.alert, 1)))
     assert (over["activity_id"], over["type_uid"], over["status"]) == (3, 200403, "Resolved")
