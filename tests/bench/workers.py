@@ -23,12 +23,13 @@ PATIENCE_S = 300.0
 
 
 class Taken(NamedTuple):
-    """Seconds on the clock, and of processors."""
+    """Seconds on the clock and of processors, and the most events that one worker had."""
 
     wall: float
     workers: float
     broker: float
     postgres: float
+    most: float
 
 
 def measure(say: Callable[[str], None], scale: float) -> None:
@@ -45,6 +46,7 @@ def measure(say: Callable[[str], None], scale: float) -> None:
     say(figure("one worker, events per second of wall time", f"{count / one.wall:,.0f}", spent(one)))
     say(figure("two workers, events per second of wall time", f"{count / two.wall:,.0f}", spent(two)))
     say(figure("two workers / one", f"{one.wall / two.wall:.2f}"))
+    say(figure("events that the busier of the two had", f"{two.most / count:.0%}", "(keys are people, who differ)"))
     busy = (two.workers + two.broker + two.postgres) / two.wall
     say(figure("cores that were busy with two", f"{busy:.2f}", f"(of {os.cpu_count()})"))
 
@@ -72,7 +74,8 @@ def run(folder: Path, lines: list[bytes], number: int) -> Taken:
         for member in members:
             member.signal(signal.SIGCONT)
         wait(lambda: read(watch, len(lines)))
-        return Taken(*(after - since for after, since in zip(seconds(site), before, strict=True)))
+        taken = [after - since for after, since in zip(seconds(site), before, strict=True)]
+        return Taken(*taken, max(member.metrics()["innerwatch_events_total"][""] for member in members))
 
 
 def read(watch: Watch, count: int) -> bool:
@@ -81,10 +84,10 @@ def read(watch: Watch, count: int) -> bool:
     return look.events >= count - PARTITIONS * HELD and look.lag == 0
 
 
-def seconds(site: Site) -> Taken:
+def seconds(site: Site) -> tuple[float, float, float, float]:
     """The clock and what each has used so far."""
     workers = sum(cpu_s(member.pid) for member in site.members if member.pid is not None)
-    return Taken(time.monotonic(), workers, cpu_s(site.broker.pid), cpu_s(site.postgres.pid))
+    return time.monotonic(), workers, cpu_s(site.broker.pid), cpu_s(site.postgres.pid)
 
 
 def wait(done: Callable[[], bool]) -> None:

@@ -146,7 +146,7 @@ def report(console: Console, result: Comparison) -> int:
     console.print()
     console.print(result.table())
     console.print(
-        "\nBoth stop where the topic stops. `innerwatch replay` also judges the end of a log,\n"
+        "\nBoth stop where the topic stops. `innerwatch replay` also judges a log's end,\n"
         f"which a live run never sees; here that opens or changes {result.at_end} alerts, not compared.",
         highlight=False,
     )
