@@ -74,7 +74,7 @@ class Email:
         self._config = config
         self._domain = config.domain or config.sender.rpartition("@")[2]
         self._password = read_secret(config.password_file) if config.password_file else ""
-        self._context = _context(config.ca_file)
+        self._context = None if config.security == "plain" else _context(config.ca_file)
 
     def send(self, notices: Sequence[Notice], now: float) -> list[Outcome]:
         """One mail a notice, over one connection; what a broken connection has left is to be tried again."""
