@@ -23,10 +23,10 @@ GIVE_UP_S: Final = 5 * 86_400.0
 
 
 class Told(Protocol):
-    """Is told how each delivery went; metrics are one."""
+    """Is told how each delivery went."""
 
-    def delivery(self, receiver: str, result: str) -> None:
-        """Count one: delivered, retry, refused or gone."""
+    def delivery(self, receiver: str, outcome: Outcome) -> None:
+        """How one went."""
 
 
 class Post(msgspec.Struct, frozen=True):
@@ -107,7 +107,7 @@ class Dispatcher:
     def _settled(self, name: str, post: Post, task: Task, outcome: Outcome, now: float) -> dict[str, Any]:
         """What to note of a delivery that went so."""
         if self._told is not None:
-            self._told.delivery(name, outcome.result.value)
+            self._told.delivery(name, outcome)
         if outcome.result is Result.DELIVERED:
             self._failures[name] = 0
             self.failing.pop(name, None)

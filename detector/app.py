@@ -29,6 +29,7 @@ from detector.shard import SHARD, Known, Shard, partition_shard
 from streams import StreamError, Tokens, load_or_create_key
 
 if TYPE_CHECKING:
+    from alerts.receivers.receiver import Outcome
     from detector.worker import Worker
 
 IDLE_S: Final = 0.2
@@ -109,10 +110,12 @@ def deliver(config: Config, log: Log) -> int:
 class _Heard:
     log: Log
 
-    def delivery(self, receiver: str, result: str) -> None:
+    def delivery(self, receiver: str, outcome: "Outcome") -> None:
         """Say how a delivery went."""
-        note = self.log.info if result == "delivered" else self.log.warning
-        note("delivery", receiver=receiver, result=result)
+        if outcome.detail:
+            self.log.warning("delivery", receiver=receiver, result=outcome.result.value, why=outcome.detail)
+        else:
+            self.log.info("delivery", receiver=receiver, result=outcome.result.value)
 
     def away(self, why: str) -> None:
         """Say that the store is away."""

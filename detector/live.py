@@ -1,6 +1,5 @@
 """A live run: rounds of reading and telling, and what the outside is told about them."""
 
-import gc
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
@@ -9,6 +8,7 @@ from alerts.lines import send_alerts
 from detector.config import RunConfig
 from detector.feed import Feed
 from detector.keeper import Keeper
+from detector.memory import give_back
 from detector.metrics import Metrics
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ class Live:
         for name in gone:
             self._log.info("shard is gone", shard=name)
         if gone:
-            gc.collect()  # a shard and its keeper know each other; the collector by itself comes after hours
+            give_back()
         if self._hand.unready and self._hand.unready != self._unready:
             self._log.warning("not ready", why=self._hand.unready)
         self._unready = self._hand.unready
