@@ -7,10 +7,10 @@ POSTGRES = $(shell command -v initdb || ls -d /usr/lib/postgresql/*/bin/initdb 2
 CLUSTERS := /etc/postgresql-common/createcluster.conf
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench clean packages
+.PHONY: help demo demo-kafka test lint bench soak clean packages
 
 help:  ## say what can be made
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 $(READY): setup.cfg pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python" >&2; exit 1; }
@@ -20,6 +20,9 @@ $(READY): setup.cfg pyproject.toml
 
 demo: $(READY)  ## watch planted insiders being caught in a simulated insurer's log
 	$(BIN)/innerwatch demo --out demo-output
+
+demo-kafka: $(READY) packages  ## watch workers share a topic while one of them is killed; needs Java and PostgreSQL
+	$(BIN)/python -m tests.real.demo
 
 lint: $(READY)  ## ruff, mypy --strict and the import contract
 	$(BIN)/ruff check .
@@ -45,6 +48,10 @@ test: lint packages  ## everything: lint, the fast tests, then the slow ones
 
 bench: $(READY) packages  ## measure speed, memory and latency on one core
 	$(BIN)/python -m tests.bench
+
+SOAK_MINUTES ?= 20
+soak: $(READY) packages  ## run workers for SOAK_MINUTES (20) through kills and restarts: memory must not grow
+	$(BIN)/python -m tests.real.soak --minutes $(SOAK_MINUTES)
 
 clean:  ## remove what the other targets made
 	rm -rf .venv build dist demo-output *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

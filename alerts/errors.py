@@ -5,6 +5,8 @@ AlertsError
 ├── ContractError        a value handed to this room breaks its contract
 ├── SnapshotError        a condenser's snapshot cannot be restored
 ├── LinesError           a file of alerts cannot be written, or a line of it cannot be read
+├── IncidentError        an incident cannot be changed as was asked
+├── ReceiverError        a receiver's configuration or secret cannot be used
 └── StoreError           the database cannot do what was asked; nothing was half written
     ├── UnavailableError     the database is away or busy; doing the same again later is harmless
     ├── StaleOwnerError      the shard has a newer owner
@@ -30,6 +32,14 @@ class SnapshotError(AlertsError, ValueError):
 
 class LinesError(AlertsError):
     """A file of alerts cannot be written or read; the message names the file and the line."""
+
+
+class IncidentError(AlertsError, ValueError):
+    """An incident's state does not allow what was asked."""
+
+
+class ReceiverError(AlertsError, ValueError):
+    """A receiver cannot be used as it is configured; the message never repeats a secret."""
 
 
 class StoreError(AlertsError):

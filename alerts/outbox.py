@@ -51,6 +51,13 @@ def waiting(connection: sa.Connection, receiver: str, shard: str, limit: int) ->
     return [Delivery(**fields) for fields in found.mappings()]
 
 
+def of_receiver(connection: sa.Connection, receiver: str, limit: int) -> list[Delivery]:
+    """A receiver's deliveries of all shards, the one that has waited longest first."""
+    row = tables.outbox
+    found = connection.execute(sa.select(row).where(row.c.receiver == receiver).order_by(row.c.sequence).limit(limit))
+    return [Delivery(**fields) for fields in found.mappings()]
+
+
 def remove(connection: sa.Connection, deliveries: Sequence[Delivery]) -> None:
     """Delete what was told. A row that has a newer revision by now stays: that one was not told.
 

@@ -24,12 +24,6 @@ from alerts.errors import (
 )
 from alerts.outbox import Delivery
 
-# One statement, so that of two that are the first at once the second counts on instead of failing.
-_ACQUIRE = sa.text(
-    "INSERT INTO checkpoints (shard, epoch) VALUES (:shard, 1) "
-    "ON CONFLICT (shard) DO UPDATE SET epoch = checkpoints.epoch + 1 RETURNING epoch"
-)
-
 
 class Store:
     """Alerts and checkpoints in the database at an SQLAlchemy URL.
@@ -68,7 +62,7 @@ class Store:
         Of several that acquire at once, each gets an epoch of its own, and the highest is the owner.
         """
         with self._transaction() as connection:
-            epoch = int(connection.execute(_ACQUIRE, {"shard": shard}).scalar_one())
+            epoch = int(connection.execute(tables.ACQUIRE, {"shard": shard}).scalar_one())
             if self._database.is_sqlite:
                 sqlite.begin_checkpointing(connection)
         self._epochs[shard] = epoch

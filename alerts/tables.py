@@ -6,10 +6,22 @@ width, so that their order as texts is their order in time.
 
 from datetime import UTC, datetime
 
-from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData, String, Table, Text, UniqueConstraint
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
 from sqlalchemy.types import Double
 
-VERSIONS = ("0001", "0002", "0003")
+VERSIONS = ("0001", "0002", "0003", "0004")
 """The schema's versions, oldest first, as the files of `alerts/migrations/versions` are numbered."""
 
 metadata = MetaData()
@@ -84,6 +96,88 @@ outbox = Table(
     UniqueConstraint("receiver", "alert_id", "revision", name="uq_outbox_receiver_alert_id_revision"),
     Index("ix_outbox_receiver_shard_sequence", "receiver", "shard", "sequence"),
     sqlite_autoincrement=True,
+)
+
+incidents = Table(
+    "incidents",
+    metadata,
+    Column("incident_id", ordered(20), primary_key=True),
+    Column("actor", ordered(), nullable=False, index=True),
+    Column("state", String(16), nullable=False, index=True),
+    Column("severity", String(8), nullable=False),
+    Column("risk", Double, nullable=False),
+    Column("opened_at", ordered(32), nullable=False),
+    Column("updated_at", ordered(32), nullable=False),
+    Column("owner", String, nullable=False),
+    Column("verdict", String(16), nullable=False),
+    Column("reason", Text, nullable=False),
+)
+
+incident_alerts = Table(
+    "incident_alerts",
+    metadata,
+    Column("alert_id", ordered(20), primary_key=True),
+    Column("incident_id", ordered(20), nullable=False, index=True),
+    Column("revision", Integer, nullable=False),
+    Column("gist", Text, nullable=False),
+)
+
+incident_log = Table(
+    "incident_log",
+    metadata,
+    Column("number", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    Column("incident_id", ordered(20), nullable=False, index=True),
+    Column("time", Double, nullable=False),
+    Column("author", String, nullable=False),
+    Column("act", String(16), nullable=False),
+    Column("text", Text, nullable=False),
+)
+
+decisions = Table(
+    "decisions",
+    metadata,
+    Column("alert_id", ordered(20), primary_key=True),
+    Column("revision", Integer, primary_key=True, autoincrement=False),
+    Column("stage", ordered(16), primary_key=True),
+    Column("reason", String(24), nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("time", Double, nullable=False),
+)
+
+# One row for each alert and receiver says what it is to be told and what it was told: a newer revision takes the place
+# of the one before, so the rows are as many as the alerts, however long a receiver is away.
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("receiver", ordered(64), primary_key=True),
+    Column("alert_id", ordered(20), primary_key=True),
+    Column("incident_id", ordered(20), nullable=False, index=True),
+    Column("revision", Integer, nullable=False),
+    Column("phase", String(8), nullable=False),
+    Column("state", String(8), nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("due", Double, nullable=False),
+    Column("since", Double, nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("remote_id", Text, nullable=False),
+    Index("ix_deliveries_state_due", "state", "due"),
+)
+
+silences = Table(
+    "silences",
+    metadata,
+    Column("silence_id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    Column("matcher", Text, nullable=False),
+    Column("owner", String, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("starts", Double, nullable=False),
+    Column("ends", Double, nullable=False),
+)
+
+# One statement, so that of two that are the first at once the second counts on instead of failing.
+ACQUIRE = text(
+    "INSERT INTO checkpoints (shard, epoch) VALUES (:shard, 1) "
+    "ON CONFLICT (shard) DO UPDATE SET epoch = checkpoints.epoch + 1 RETURNING epoch"
 )
 
 

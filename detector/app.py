@@ -14,9 +14,13 @@ from types import FrameType
 from typing import TYPE_CHECKING, BinaryIO, Final
 
 from alerts.alert import Alert
+from alerts.desk import DESK
+from alerts.errors import StoreError
+from alerts.outbox import Delivery
 from detector.config import Config, StateConfig, without_context
 from detector.context import read_context
 from detector.endpoint import served
+from detector.errors import ConfigError
 from detector.feed import Feed
 from detector.home import Home
 from detector.keeper import Keeper, Setting
@@ -24,13 +28,16 @@ from detector.live import Live, Log
 from detector.lookout import Lookout
 from detector.shard import SHARD, Known, Shard, partition_shard
 from detector.trail import History
-from streams import Tokens, load_or_create_key
+from streams import StreamError, Tokens, load_or_create_key
 
 if TYPE_CHECKING:
     from detector.worker import Worker
 
 IDLE_S: Final = 0.2
 """Between two looks at a file that did not grow: with a batch's own time, well below a second to an alert."""
+PAUSE_S: Final = 1.0
+LONGEST_PAUSE_S: Final = 30.0
+"""Between two attempts to start: doubled each time up to this."""
 INTERRUPTED: Final = 130
 HUNG: Final = 75
 """Exit code of a process that the watchdog ended: EX_TEMPFAIL, so that a supervisor starts it again."""
@@ -41,6 +48,12 @@ class Stop:
     """The signal that asked to stop, 0 for none."""
 
     signal: int = 0
+
+    def wait(self, seconds: float) -> None:
+        """Sleep for so long, or until a signal."""
+        until = time.monotonic() + seconds
+        while not self.signal and time.monotonic() < until:
+            time.sleep(IDLE_S)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +81,46 @@ class Replayed:
     def known(self) -> dict[str, Known]:
         """Who is behind the pseudonyms of the alerts."""
         return {name: known for shard in self.shards for name, known in shard.known.items()}
+
+
+def now() -> float:
+    """The time, in Unix seconds."""
+    return time.time()
+
+
+def deliver(config: Config, log: Log) -> int:
+    """Tell receivers of alerts until a signal comes; the exit code: 130 after SIGINT, else 0.
+
+    Raises:
+        DetectorError, AlertsError: in words for the person who started it.
+    """
+    from detector.deliver import deliver as tell  # noqa: PLC0415 - a run does not need the receivers
+    from detector.deliver import open_desk, open_dispatcher  # noqa: PLC0415
+
+    if not config.delivery.receivers:
+        raise ConfigError("delivery.receivers is empty; name at least one in a table [delivery.receivers.NAME]")
+    with ExitStack() as stack, _stopping() as stop:
+        desk = stack.enter_context(closing(open_desk(config)))
+        desk.acquire()
+        log.info("delivering", to=sorted(config.delivery.receivers))
+        heard = _Heard(log)
+        tried = tell(open_dispatcher(config, desk, stack, heard), stop, now, heard.away)
+        log.info("stopped", signal=stop.signal, tried=tried)
+        return INTERRUPTED if stop.signal == signal.SIGINT else 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Heard:
+    log: Log
+
+    def delivery(self, receiver: str, result: str) -> None:
+        """Say how a delivery went."""
+        note = self.log.info if result == "delivered" else self.log.warning
+        note("delivery", receiver=receiver, result=result)
+
+    def away(self, why: str) -> None:
+        """Say that the store is away."""
+        self.log.warning("not ready", why=why)
 
 
 def state_home() -> Path:
@@ -174,8 +227,9 @@ def run(config: Config, tokens: Tokens, out: BinaryIO, log: Log) -> int:
         StreamError, DetectorError, AlertsError: in words for the person who started it.
     """
     with ExitStack() as stack, _stopping() as stop:
-        home = stack.enter_context(closing(Home(config.state)))
-        hand = _hand(config, tokens, home, stack)
+        hand = _started(config, tokens, log, stop, stack)
+        if hand is None:
+            return INTERRUPTED if stop.signal == signal.SIGINT else 0
         live = Live(hand, config.run, out, log, time.monotonic)
         stack.enter_context(served(config.metrics, live.metrics.registry, live.alive, live.ready))
         log.info("started", source=config.source.kafka.topic if config.source.kafka.servers else "files")
@@ -216,12 +270,32 @@ def _watched(live: Live, log: Log) -> Iterator[None]:
         thread.join()
 
 
-def _hand(config: Config, tokens: Tokens, home: Home, stack: ExitStack) -> "Feed | Worker":
-    setting = Setting(config, tokens, read_context(config, tokens), home, time.monotonic)
+def _started(config: Config, tokens: Tokens, log: Log, stop: Stop, stack: ExitStack) -> "Feed | Worker | None":
+    """What reads, opened; after a failure once more, for as long as the configuration says; None after a signal."""
+    until, pause = time.monotonic() + config.run.start_s, PAUSE_S
+    while not stop.signal:
+        with ExitStack() as opened:
+            try:
+                hand = _hand(config, tokens, opened)
+            except (StreamError, StoreError) as error:
+                if time.monotonic() + pause > until:
+                    raise
+                log.warning("cannot start yet", why=str(error), again_in_s=pause)
+            else:
+                stack.enter_context(opened.pop_all())
+                return hand
+        stop.wait(pause)
+        pause = min(2 * pause, LONGEST_PAUSE_S)
+    return None
+
+
+def _hand(config: Config, tokens: Tokens, stack: ExitStack) -> "Feed | Worker":
+    home = stack.enter_context(closing(Home(config.state)))
+    setting = Setting(config, tokens, read_context(config, tokens), home, time.monotonic, receivers=(DESK,))
     if not config.source.kafka.servers:
         return stack.enter_context(closing(Feed(config, Keeper(setting, SHARD))))
     # The client takes a seventh of a second to import, which a log of files should not pay.
-    from detector.outlet import RECEIVER, Outlet  # noqa: PLC0415
+    from detector.outlet import BODIES, RECEIVER, Outlet  # noqa: PLC0415
     from detector.worker import Worker  # noqa: PLC0415
     from streams.kafka import LetterWriter, TopicWriter  # noqa: PLC0415
 
@@ -231,8 +305,9 @@ def _hand(config: Config, tokens: Tokens, home: Home, stack: ExitStack) -> "Feed
         letters = stack.enter_context(closing(LetterWriter(kafka, topics.dead_letters)))
         setting = replace(setting, letters=letters)
     if topics.alerts:
-        outlet = stack.enter_context(closing(Outlet(home.store, TopicWriter(kafka, topics.alerts))))
-        setting = replace(setting, receivers=(RECEIVER,))
+        writer = TopicWriter[Delivery](kafka, topics.alerts)
+        outlet = stack.enter_context(closing(Outlet(home.store, writer, BODIES[topics.alerts_format])))
+        setting = replace(setting, receivers=(DESK, RECEIVER))
     lookout = None
     if config.context.topic:
         refresh_s = config.context.refresh_s

@@ -96,10 +96,10 @@ class Checkpoints:
         if former is not None:
             self._snapshots.drop(former)
 
-    def add(self, alerts: Sequence[Alert]) -> None:
+    def add(self, alerts: Sequence[Alert], receivers: Sequence[str] = ()) -> None:
         """Write alerts that follow from the committed state alone, such as those of a log's end."""
         if self._newest is not None and alerts:
-            self._store.commit(self._shard, msgspec.structs.replace(self._newest, epoch=self._epoch), alerts)
+            self._store.commit(self._shard, msgspec.structs.replace(self._newest, epoch=self._epoch), alerts, receivers)
 
 
 def read_latest(snapshots: Snapshots, newest: Checkpoint | None) -> Saved | None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from detector import cli_db, cli_demo, cli_records, cli_rekey, cli_topics
+from detector import cli_db, cli_demo, cli_incidents, cli_records, cli_rekey, cli_topics
 from detector.cli_options import (
     BUDGET,
     CONFIG,
@@ -49,6 +49,10 @@ app.add_typer(cli_records.letters, name="deadletters")
 app.add_typer(cli_records.mappings, name="map")
 app.add_typer(cli_topics.topics, name="topics")
 app.command("rekey")(cli_rekey.rekey)
+app.add_typer(cli_incidents.incidents, name="incidents")
+app.add_typer(cli_incidents.silences, name="silences")
+app.add_typer(cli_incidents.deliveries, name="deliveries")
+app.add_typer(cli_incidents.receivers, name="receivers")
 app.command("demo")(cli_demo.demo)
 
 
@@ -100,13 +104,30 @@ def run(
     config: Annotated[Path, typer.Option(help="The configuration; it names the source and the state folder.")],
 ) -> None:
     """Watch live; each alert is a line on standard output, once it is safely recorded."""
-    import structlog
-
     from detector.app import run as run_live
     from detector.config import load_config
 
-    settings = load_config(config)
-    log = structlog.wrap_logger(
+    settings, log = load_config(config), structured_log()
+    logging.getLogger("kafka").addHandler(_Client(log))
+    raise typer.Exit(run_live(settings, tokens_of(settings), sys.stdout.buffer, log))
+
+
+@app.command()
+def deliver(
+    config: Annotated[Path, typer.Option(help="The configuration; it names the state and the receivers.")],
+) -> None:
+    """Tell receivers of alerts as they come, until a signal; detection is never held up by it."""
+    from detector.app import deliver as tell
+    from detector.config import load_config
+
+    raise typer.Exit(tell(load_config(config), structured_log()))
+
+
+def structured_log() -> Any:
+    """A log of JSON lines on standard error."""
+    import structlog
+
+    return structlog.wrap_logger(
         structlog.PrintLogger(sys.stderr),
         processors=[
             structlog.processors.add_log_level,
@@ -114,8 +135,6 @@ def run(
             structlog.processors.JSONRenderer(),
         ],
     )
-    logging.getLogger("kafka").addHandler(_Client(log))
-    raise typer.Exit(run_live(settings, tokens_of(settings), sys.stdout.buffer, log))
 
 
 class _Client(logging.Handler):

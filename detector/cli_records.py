@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 letters = typer.Typer(help="Rejected records: see them, and replay them after a fix.", rich_markup_mode=None)
 mappings = typer.Typer(help="Mappings from other formats.", rich_markup_mode=None)
 
-PATH = Annotated[Path, typer.Argument(help="A file of dead letters, or the state folder it is in.")]
 AT_ONCE: Final = 500
 """Letters asked for at once."""
 SHOWN: Final = 12
@@ -53,8 +52,9 @@ def list_letters(
 
 @letters.command("replay")
 def replay_letters(  # noqa: PLR0913 - each parameter is one option
-    path: PATH,
+    path: Annotated[Path | None, typer.Argument(help="A file of dead letters, or the state folder it is in.")] = None,
     *,
+    topic: Annotated[str | None, typer.Option(help="A topic of dead letters, at the servers of --config.")] = None,
     config: CONFIG = None,
     mapping: Annotated[str | None, typer.Option(help="A mapping's name, or a TOML file.")] = None,
     roster: Annotated[Path | None, typer.Option(help="Who works here, CSV.")] = None,
@@ -64,8 +64,14 @@ def replay_letters(  # noqa: PLR0913 - each parameter is one option
 ) -> None:
     """Take rejected records in again after a fix.
 
-    Given a state folder, they are judged by what it has learned, and each is replayed once; given a file, alone.
+    Given a state folder, they are judged by what it has learned, and each is replayed once; given a file, alone. Given
+    a topic, those that can be read now are passed on to the source's topic, each once, where the workers judge them.
     """
+    if (path is None) == (topic is None):
+        raise typer.BadParameter("name either a file or state folder, or a topic by --topic")
+    if path is None:
+        _pass_on(config, topic or "")
+        return
     from alerts.lines import send_alerts, write_alerts
     from detector.keeper import resumed_keeper
     from streams import DeadLetterSource, Position
@@ -124,6 +130,14 @@ def try_mapping(
         say_all(
             [f"  {count:6,} {name}" for name, count in sorted(unmapped.items(), key=lambda x: (-x[1], x[0]))[:SHOWN]]
         )
+
+
+def _pass_on(config: Path | None, topic: str) -> None:
+    from detector.cli_rekey import REPLAY_GROUP, pass_on
+    from detector.config import load_config
+    from streams.kafka.rekey import RekeyPlan
+
+    pass_on(load_config(config), RekeyPlan(topic, REPLAY_GROUP, until_end=True, letters=True))
 
 
 def _in_file(file: Path) -> "Iterator[Rejected]":

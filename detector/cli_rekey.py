@@ -37,17 +37,23 @@ def rekey(
     The detector drops what comes twice by its event id. Given the topic of dead letters, those are passed on that can
     be read now, each once: a replay after a fix.
     """
-    from detector.cli_topics import kafka_of
     from detector.config import load_config
+
+    settings = load_config(config)
+    pass_on(settings, _plan(settings, origin, group, until_end))
+
+
+def pass_on(settings: "Config", plan: "RekeyPlan") -> None:
+    """Go through a plan, with progress and totals on standard error."""
+    from detector.cli_topics import kafka_of
     from streams import open_format
     from streams.kafka.rekey import Rekey
 
-    settings = load_config(config)
-    kafka, plan = kafka_of(settings), _plan(settings, origin, group, until_end)
+    kafka = kafka_of(settings)
     stage = Rekey(kafka, plan, open_format(settings.source.mapping, tokens_of(settings)))
     try:
         with _signals() as told:
-            _pass_on(stage, told)
+            _steps(stage, told)
     finally:
         stage.close()
         counts = stage.counts
@@ -73,7 +79,7 @@ def _plan(settings: "Config", origin: str | None, group: str | None, until_end: 
     return RekeyPlan(plan.origin, group or plan.group, plan.until_end, plan.letters)
 
 
-def _pass_on(stage: "Rekey", told: list[int]) -> None:
+def _steps(stage: "Rekey", told: list[int]) -> None:
     done = 0
     while not told and not stage.finished:
         before, done = done, done + stage.step()

@@ -67,14 +67,11 @@ def check_topics(config: CONFIG) -> None:
 
 def kafka_of(settings: "Config") -> "KafkaConfig":
     """Where Kafka is; says so when the configuration names no servers."""
-    import msgspec
-
     from detector.errors import ConfigError
-    from streams.kafka import KafkaConfig
 
     if not settings.source.kafka.servers:
         raise ConfigError("source.kafka.servers is not set; name the brokers")
-    return msgspec.convert(settings.source.kafka.model_dump(mode="json"), KafkaConfig)
+    return settings.source.kafka.client()
 
 
 def named(settings: "Config") -> "dict[Use, str]":

@@ -71,6 +71,7 @@ class TopicsConfig(_Section):
     """The topics that are written, at the servers of the source and by its rights; "" is none."""
 
     alerts: TopicName | Literal[""] = ""
+    alerts_format: Literal["innerwatch", "ocsf"] = "innerwatch"
     dead_letters: TopicName | Literal[""] = ""
 
 
@@ -200,6 +201,46 @@ class RunConfig(_Section):
 
     watchdog_s: Annotated[float, Field(ge=10)] = 120.0
     silence_s: Annotated[float, Field(gt=0)] = 3_600.0
+    start_s: Annotated[float, Field(ge=0)] = 0.0
+
+
+class ReceiverConfig(_Section):
+    """Somebody who is told: of which kind, in which language, and the settings of that kind."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    kind: str
+    language: Literal["en", "zh"] = "en"
+    resend_s: Annotated[float, Field(ge=0)] | None = None
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What the kind itself is to know."""
+        return dict(self.model_extra or {})
+
+
+class RouteConfig(_Section):
+    """Which alerts which receivers are told of."""
+
+    receivers: tuple[str, ...]
+    severity: Literal["low", "medium", "high", "critical"] = "low"
+    detections: tuple[str, ...] = ()
+    departments: tuple[str, ...] = ()
+    hours: Literal["any", "working", "off"] = "any"
+
+
+class DeliveryConfig(_Section):
+    """Who is told of alerts, by ``innerwatch deliver``."""
+
+    receivers: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,63}$")], ReceiverConfig] = {}
+    routes: tuple[RouteConfig, ...] = ()
+
+    @model_validator(mode="after")
+    def _known_receivers(self) -> "DeliveryConfig":
+        unknown = {name for route in self.routes for name in route.receivers} - set(self.receivers)
+        if unknown:
+            raise ValueError(f"a route names {min(unknown)!r}, but delivery.receivers has none of that name")
+        return self
 
 
 class Config(_Section):
@@ -218,6 +259,7 @@ class Config(_Section):
     privacy: PrivacyConfig = PrivacyConfig()
     metrics: MetricsConfig = MetricsConfig()
     run: RunConfig = RunConfig()
+    delivery: DeliveryConfig = DeliveryConfig()
 
     @model_validator(mode="after")
     def _topics_apart(self) -> "Config":
@@ -285,7 +327,14 @@ def _anchored(config: Config, folder: Path) -> Config:
     paths = tuple(p if p == "-" or Path(p).is_absolute() else str(folder / p) for p in config.source.paths)
     source = config.source.model_copy(update={"paths": paths})
     state = config.state.model_copy(update={"database": _anchored_database(config.state.database, folder)})
-    return config.model_copy(update={"source": source, "state": state})
+    receivers = {name: _anchored_receiver(one, folder) for name, one in config.delivery.receivers.items()}
+    delivery = config.delivery.model_copy(update={"receivers": receivers})
+    return config.model_copy(update={"source": source, "state": state, "delivery": delivery})
+
+
+def _anchored_receiver(receiver: ReceiverConfig, folder: Path) -> ReceiverConfig:
+    files = {key: str(folder / str(value)) for key, value in receiver.settings.items() if key.endswith("_file")}
+    return receiver.model_copy(update=files)
 
 
 def _anchored_database(database: str | None, folder: Path) -> str | None:

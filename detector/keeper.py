@@ -177,7 +177,7 @@ class Keeper:
         changed = self.shard.conclude(arrived)
         self.closed = self.shard.closed()
         if self._checkpoints is not None:
-            self._checkpoints.add(changed)
+            self._checkpoints.add(changed, self._setting.receivers)
         else:
             self._alerts.update({alert.alert_id: alert for alert in changed})
         return changed

@@ -1,5 +1,6 @@
 """A live run: rounds of reading and telling, and what the outside is told about them."""
 
+import gc
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
@@ -87,10 +88,12 @@ class Live:
                 self._log.info("shard is here", shard=keeper.shard.name, resumed_at=keeper.position)
                 if keeper.resumed is not None and keeper.resumed.fallback:
                     self._log.warning("the newest state was damaged; going on from the one before")
-        for keeper in self._here:
-            if keeper not in here:
-                self._log.info("shard is gone", shard=keeper.shard.name)
+        gone = [keeper.shard.name for keeper in self._here if keeper not in here]
         self._here = here
+        for name in gone:
+            self._log.info("shard is gone", shard=name)
+        if gone:
+            gc.collect()  # a shard and its keeper know each other; the collector by itself comes after hours
         if self._hand.unready and self._hand.unready != self._unready:
             self._log.warning("not ready", why=self._hand.unready)
         self._unready = self._hand.unready

@@ -1,9 +1,13 @@
 """Passes alerts on from the store's outbox to their topic."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
+import msgspec
+
+from alerts.alert import Alert
 from alerts.errors import UnavailableError
+from alerts.ocsf import ocsf_line
 from alerts.outbox import Delivery
 from alerts.store import Store
 from streams.kafka import TopicWriter
@@ -22,10 +26,11 @@ class Outlet:
     Args:
         store: holds the outbox.
         writer: of the topic.
+        body: what a delivery's message says.
     """
 
-    def __init__(self, store: Store, writer: TopicWriter[Delivery]) -> None:
-        self._store, self._writer = store, writer
+    def __init__(self, store: Store, writer: TopicWriter[Delivery], body: Callable[[Delivery], bytes]) -> None:
+        self._store, self._writer, self._body = store, writer, body
         self._full: set[str] = set()  # shards whose outbox may hold something
 
     def note(self, shard: str) -> None:
@@ -62,7 +67,21 @@ class Outlet:
         if not waiting:
             self._full.discard(shard)
         for delivery in waiting:
-            self._writer.send(delivery, delivery.actor.encode(), delivery.body.encode(), headers_of(delivery))
+            self._writer.send(delivery, delivery.actor.encode(), self._body(delivery), headers_of(delivery))
+
+
+def ocsf_body(delivery: Delivery) -> bytes:
+    """A delivery as an OCSF Detection Finding."""
+    return ocsf_line(msgspec.json.decode(delivery.body, type=Alert), delivery.revision).rstrip(b"\n")
+
+
+def native_body(delivery: Delivery) -> bytes:
+    """A delivery as the alert that ``innerwatch replay`` writes."""
+    return delivery.body.encode()
+
+
+BODIES: Final[Mapping[str, Callable[[Delivery], bytes]]] = {"innerwatch": native_body, "ocsf": ocsf_body}
+"""By the name in ``topics.alerts_format``."""
 
 
 def headers_of(delivery: Delivery) -> list[tuple[str, bytes]]:

@@ -17,6 +17,8 @@ SCHEMA: Final = b"innerwatch-state/1\n"
 DIGEST_BYTES: Final = 32
 LEVEL: Final = 1
 """Of zstd: the filters and counters of a quiet shard are mostly zeros, and more effort gains a tenth."""
+MAP: Final = b"\xdf"
+"""How MessagePack begins a map; four bytes say how many entries follow."""
 PLAIN: Final = "biufU"
 """Kinds of numpy types that are numbers and text. Objects are never written and never read."""
 
@@ -26,7 +28,7 @@ State = dict[str, NDArray[Any]]
 class _Array(msgspec.Struct, frozen=True, array_like=True):
     kind: str
     shape: tuple[int, ...]
-    data: bytes
+    data: memoryview  # no copy of the array, nor of what was read
 
 
 def packed(state: Mapping[str, NDArray[Any]]) -> tuple[bytes, str]:
@@ -35,8 +37,13 @@ def packed(state: Mapping[str, NDArray[Any]]) -> tuple[bytes, str]:
     The layout is a line naming the schema, the SHA-256 of the rest, and MessagePack of every array's type, shape and
     bytes, compressed by zstd. The same state gives the same bytes.
     """
-    arrays = {name: _packed(array) for name, array in state.items()}
-    body = zstandard.ZstdCompressor(level=LEVEL).compress(msgspec.msgpack.encode(arrays))
+    # Array by array, so that the whole is never in memory uncompressed: that would cost as much as the state itself.
+    stream = zstandard.ZstdCompressor(level=LEVEL).compressobj()
+    pieces = [stream.compress(MAP + len(state).to_bytes(4, "big"))]
+    for name, array in state.items():
+        pieces.append(stream.compress(msgspec.msgpack.encode(name)))
+        pieces.append(stream.compress(msgspec.msgpack.encode(_packed(array))))
+    body = b"".join((*pieces, stream.flush()))
     digest = sha256(body)
     return b"".join((SCHEMA, digest.digest(), body)), digest.hexdigest()
 
@@ -56,7 +63,7 @@ def unpacked(content: bytes, where: str, expected: str | None = None) -> State:
     if found.digest() != digest or expected not in (None, found.hexdigest()):
         raise CheckpointError(f"{where}: the state is damaged: its checksum is wrong")
     try:
-        plain = zstandard.ZstdDecompressor().decompress(body)
+        plain = zstandard.ZstdDecompressor().decompressobj().decompress(body)
         arrays = msgspec.msgpack.decode(plain, type=dict[str, _Array])
         return {name: _unpacked(array) for name, array in arrays.items()}
     except (zstandard.ZstdError, msgspec.DecodeError, ValueError, TypeError) as error:
@@ -108,7 +115,7 @@ def _packed(array: NDArray[Any]) -> _Array:
     plain = np.ascontiguousarray(array)
     if plain.dtype.kind not in PLAIN:
         raise TypeError(f"state of type {plain.dtype}: only numbers and text are kept")
-    return _Array(plain.dtype.str, array.shape, plain.tobytes())
+    return _Array(plain.dtype.str, array.shape, plain.view(np.uint8).reshape(-1).data)
 
 
 def _unpacked(array: _Array) -> NDArray[Any]:

@@ -25,6 +25,11 @@ def one_core() -> int:
     return core
 
 
+def all_cores() -> None:
+    """Let this process, and children that it starts from now on, run anywhere."""
+    os.sched_setaffinity(0, range(os.cpu_count() or 1))
+
+
 def figure(name: str, value: str, note: str = "") -> str:
     """One line of the report."""
     return f"  {name:<44}{value:>10}   {note}".rstrip()

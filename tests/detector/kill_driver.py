@@ -50,12 +50,8 @@ POINTS: dict[str, tuple[Any, str, bool]] = {
 }
 
 
-def die() -> None:
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
-def arm_at(point: tuple[Any, str, bool], nth: int) -> None:
-    """Die at the nth call of a function, before or after it."""
+def arm_at(point: tuple[Any, str, bool], nth: int, number: int = signal.SIGKILL) -> None:
+    """Send oneself a signal at the nth call of a function, before or after it."""
     owner, attribute, after = point
     real: Callable[..., Any] = getattr(owner, attribute)
     calls = 0
@@ -64,10 +60,10 @@ def arm_at(point: tuple[Any, str, bool], nth: int) -> None:
         nonlocal calls
         calls += 1
         if calls == nth and not after:
-            die()
+            os.kill(os.getpid(), number)
         result = real(*arguments, **named)
         if calls == nth and after:
-            die()
+            os.kill(os.getpid(), number)
         return result
 
     setattr(owner, attribute, armed)

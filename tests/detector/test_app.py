@@ -188,3 +188,61 @@ def test_the_places_of_a_user_follow_the_convention(monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("HOME", str(tmp_path / "me"))
     assert state_home() == tmp_path / "me" / ".local" / "state" / "innerwatch"
     assert key_path(Config.model_validate({"privacy": {"key_file": "k"}})) == Path("k")
+
+
+def kafka_config(folder: Path, broker: Broker, topic: str, more: str = "") -> Path:
+    config = folder / "innerwatch.toml"
+    config.write_text(
+        f'[source.kafka]\nservers = ["{broker.address}"]\ntopic = "{topic}"\n{more}\n[state]\nfolder = "state"\n'
+        '[privacy]\nkey_file = "key"\n[metrics]\nenabled = false\n[run]\nstart_s = 30\n'
+    )
+    return config
+
+
+@pytest.mark.slow
+def test_a_start_that_fails_is_tried_again_as_long_as_configured_and_says_why(
+    tmp_path: Path, kafka_broker: Broker
+) -> None:
+    with living(kafka_config(tmp_path, kafka_broker, "late"), tmp_path) as process:
+        assert process.stderr is not None
+        lines = [json.loads(line) for line in (process.stderr.readline() for _ in range(2)) if line.startswith("{")]
+        assert lines[0]["event"] == "cannot start yet"
+        assert "late: no such topic" in lines[0]["why"]
+        kafka_broker.publish("late", [])
+        while not (line := process.stderr.readline()).startswith('{"source": "late"'):
+            assert line
+        process.send_signal(signal.SIGTERM)
+        process.communicate()
+        assert process.returncode == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ('topic_ = "x"', "unknown key 'source.kafka.topic_'"),
+        ("", "absent: no such topic at 127.0.0.1"),
+        (
+            'tls = true\nusername = "innerwatch"\npassword_file = "password"\nca_file = "broker.pem"',
+            "no Kafka server answers at 127.0.0.1",
+        ),
+    ],
+)
+def test_a_start_that_fails_for_good_is_one_error_and_a_code(
+    tmp_path: Path, kafka_broker: Broker, more: str, words: str
+) -> None:
+    (tmp_path / "password").write_text("canary-9f12\n")
+    shutil.copy(kafka_broker.certificate, tmp_path / "broker.pem")
+    config = kafka_config(tmp_path, kafka_broker, "absent", more)
+    text = config.read_text().replace("start_s = 30", "start_s = 0")
+    if "tls" in more:
+        text = text.replace(kafka_broker.address, kafka_broker.secure_address)
+    config.write_text(text)
+    done = subprocess.run(
+        [sys.executable, "-m", "detector.cli", "run", "--config", config], capture_output=True, text=True, timeout=60
+    )
+    errors = [line for line in done.stderr.splitlines() if not line.startswith(("{", "a key for pseudonyms"))]
+    assert done.returncode == 1
+    assert len(errors) == 1
+    assert words in errors[0]
+    assert "canary" not in done.stdout + done.stderr

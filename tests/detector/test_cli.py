@@ -19,7 +19,10 @@ BAD = sorted((Path(__file__).parent / "bad_config").glob("*.toml"))
 COMMANDS = (
     "", "replay", "run", "simulate", "evaluate", "explain", "baseline", "check", "deadletters", "deadletters list",
     "deadletters replay", "map", "map test", "demo", "db", "db check", "db upgrade",
-    "topics", "topics create", "topics check", "rekey",
+    "topics", "topics create", "topics check", "rekey", "deliver", "incidents", "incidents list", "incidents show",
+    "incidents assign", "incidents note", "incidents move", "incidents close", "incidents reopen", "silences",
+    "silences add", "silences list", "silences expire", "deliveries", "deliveries list", "deliveries retry",
+    "receivers", "receivers test",
 )  # fmt: skip
 SAMPLE = Path(__file__).parents[1] / "data" / "cloudtrail" / "logs"
 

@@ -1,5 +1,7 @@
 """Rounds of a live run: what operators and probes are told."""
 
+import gc
+import weakref
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from io import BytesIO
@@ -114,6 +116,22 @@ def test_what_a_shard_was_measured_by_goes_with_it(clock: Clock) -> None:
     assert 'shard="t-0-of-1"' not in text
     assert "innerwatch_shards 0.0" in text
     assert log.lines[-1] == ("shard is gone", {"shard": "t-0-of-1"})
+
+
+def test_the_memory_of_a_shard_goes_with_it_though_it_and_its_keeper_know_each_other(clock: Clock) -> None:
+    here = Here(Name("t-0-of-1"))
+    here.shard.keeper = here  # type: ignore[attr-defined]
+    hand, left = Hand([here, Here(Name("t-1-of-1"))]), weakref.ref(here)
+    live = live_of(hand, clock, Heard())
+    live.round()
+    del here
+    hand.keepers = hand.keepers[1:]
+    gc.disable()
+    try:
+        live.round()
+        assert left() is None
+    finally:
+        gc.enable()
 
 
 def test_a_refused_commit_is_said_and_counted(clock: Clock) -> None:

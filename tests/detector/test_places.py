@@ -106,3 +106,18 @@ def test_nothing_of_a_learned_day_is_kept() -> None:
         places.roll()
         sizes.append(sum(len(counts) for _, counts in places.snapshot()["live"]))
     assert max(sizes) <= 1
+
+
+def test_a_snapshot_is_the_same_in_whatever_order_places_were_met() -> None:
+    values = np.random.default_rng(3).permutation(np.arange(1, 200)).tolist()
+    forwards, backwards = made(), made()
+    for places, order in ((forwards, values), (backwards, values[::-1])):
+        for start in range(0, len(order), 7):
+            part = order[start : start + 7]
+            surprise(places, [value % ROWS for value in part], part, 9)
+        places.roll()
+    first, second = forwards.snapshot(), backwards.snapshot()
+    assert first["firsts"] == second["firsts"]
+    assert first["firsts"][0][1] == sorted(first["firsts"][0][1])
+    assert first["live"] == second["live"] == [[9, [(value, 1) for value in sorted(values)]]]
+    assert first["pairs.9"].tolist() == second["pairs.9"].tolist() == sorted(set(first["pairs.9"].tolist()))

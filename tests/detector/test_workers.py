@@ -65,6 +65,7 @@ def drive(
         "profiles": {"recent_events": 4096},
         "state": {"folder": str(folder / "state"), "checkpoint_events": 2_000, "checkpoint_s": 0.5},
         "metrics": {"enabled": False},
+        "run": {"start_s": 120.0},
         **sections,
     }
     plan = {

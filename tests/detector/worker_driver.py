@@ -80,6 +80,8 @@ def child(config: Config, key: bytes, plan: list[Any], out: Path) -> None:
     try:
         if plan[0] in POINTS | TOPIC_POINTS:
             arm_at((POINTS | TOPIC_POINTS)[plan[0]], plan[1])
+        if plan[0] == "freeze":
+            arm_at(POINTS["before the commit"], 2, signal.SIGSTOP)
         with out.open("ab") as file:
             code = run(config, Tokens(key), file, Silent())
     except BaseException as error:
@@ -125,9 +127,12 @@ def fallen(pid: int) -> bool:
 
 
 def freeze(pid: int, seconds: float) -> None:
-    """Stop it for longer than its session lasts, let it find out, and end it gracefully."""
-    time.sleep(2.0)
-    os.kill(pid, signal.SIGSTOP)
+    """It stops itself before a commit; let it wake when its session is long over, find out, and end gracefully."""
+    until = time.monotonic() + END_S
+    while Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "T":
+        if time.monotonic() > until:
+            raise SystemExit("a worker did not get to a commit")
+        time.sleep(0.05)
     time.sleep(seconds)
     os.kill(pid, signal.SIGCONT)
     time.sleep(2.0)

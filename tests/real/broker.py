@@ -104,6 +104,12 @@ class Broker:
         """Where only the holder of ``client_key`` reaches it, by ``client_certificate``."""
         return f"127.0.0.1:{self._mutual_port}"
 
+    @property
+    def pid(self) -> int:
+        """Its process."""
+        assert self._process is not None
+        return self._process.pid
+
     def start(self) -> None:
         """Start it and wait until it answers."""
         with (self._folder / "broker.log").open("ab") as log:
@@ -197,8 +203,8 @@ def actor_of(value: bytes | None) -> bytes:
 def running_broker(folder: Path) -> Iterator[Broker]:
     """A broker that runs until the block ends."""
     broker = Broker(folder)
-    broker.start()
     try:
+        broker.start()
         yield broker
     finally:
         broker.kill()

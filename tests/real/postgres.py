@@ -77,6 +77,12 @@ class Postgres:
         """Host and port."""
         return f"127.0.0.1:{self.port}"
 
+    @property
+    def pid(self) -> int:
+        """Its first process, the parent of all others."""
+        assert self._process is not None
+        return self._process.pid
+
     def start(self) -> None:
         """Start it and wait until it answers; makes the user of the tests if there is none."""
         settings = [f"--{name}={value}" for name, value in SETTINGS.items()]
@@ -156,11 +162,11 @@ def running_postgres() -> Iterator[Postgres]:
     _binary("initdb")
     with tempfile.TemporaryDirectory(prefix="postgres-") as folder:
         server = Postgres(Path(folder))
-        server.start()
         try:
+            server.start()
             yield server
         finally:
-            server.kill()
+            server.stop()  # a server that is killed leaves its shared memory behind
 
 
 def _binary(name: str) -> str:

@@ -1,0 +1,262 @@
+"""The queue of incidents and what receivers are to be told, in the database of alerts."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+import sqlalchemy as sa
+
+from alerts import intake, outbox, schema, tables
+from alerts.alert import Alert
+from alerts.database import Database
+from alerts.errors import AmbiguousAlertError, IncidentError, StaleOwnerError, UnknownAlertError
+from alerts.incident import Entry, Incident, State, Verdict
+from alerts.pipeline import Deduplication, Matcher, Silence, Silencing, Stage
+from alerts.receivers.receiver import Phase
+
+DESK: Final = "desk"
+"""The name of the queue among the receivers of the outbox, and of its owner among the shards."""
+LONGEST_TEXT: Final = 4_000
+AT_ONCE: Final = 200
+
+
+class Task(msgspec.Struct, frozen=True, kw_only=True):
+    """One alert that a receiver is to be told of: in which phase and revision, and how often that was tried.
+
+    `state` is `waiting`, `told`, or `dead`, when a person must look; `due` is when to try (again) and `since` since
+    when it has waited, both Unix seconds. `detail` is what the receiver last said.
+    """
+
+    receiver: str
+    alert_id: str
+    incident_id: str
+    revision: int
+    phase: Phase
+    state: str
+    attempts: int
+    due: float
+    since: float
+    detail: str
+    remote_id: str
+
+
+class Desk:
+    """Incidents, deliveries and silences. One desk is one connection, for one call at a time.
+
+    Args:
+        url: of the database of alerts.
+        password_file: of that database.
+
+    Raises:
+        StoreError: the database cannot be used.
+    """
+
+    def __init__(self, url: str, password_file: Path | None = None) -> None:
+        self._database = Database(url, password_file)
+        self._transaction = self._database.transaction
+        self._epoch: int | None = None
+        try:
+            schema.prepare(self._database)
+        except BaseException:
+            self.close()
+            raise
+
+    def acquire(self) -> None:
+        """Become the one that delivers; a former one delivers no more."""
+        with self._transaction() as connection:
+            self._epoch = int(connection.execute(tables.ACQUIRE, {"shard": DESK}).scalar_one())
+
+    def take_in(self, stages: Sequence[Stage], receivers: Sequence[str], now: float) -> int:
+        """Join waiting alerts to incidents and decide who is told of them; how many there were.
+
+        One transaction does both and takes them out of the outbox: done twice it changes nothing.
+        """
+        with self._transaction() as connection:
+            waiting = outbox.of_receiver(connection, DESK, AT_ONCE)
+            every = [Silencing(_silences(connection, now)), *stages, Deduplication()]
+            for delivery in waiting:
+                intake.admit(connection, delivery, every, receivers, now)
+            outbox.remove(connection, waiting)
+        return len(waiting)
+
+    def due(self, receiver: str, now: float, limit: int) -> list[tuple[Task, Alert]]:
+        """What a receiver is to be told by now, the longest waiting first."""
+        row = tables.deliveries
+        ripe = (row.c.receiver == receiver) & (row.c.state != "dead") & (row.c.due <= now)
+        query = (
+            sa.select(row, tables.alerts.c.body)
+            .join(tables.alerts, tables.alerts.c.alert_id == row.c.alert_id)
+            .where(ripe)
+            .order_by(row.c.due, row.c.alert_id)
+            .limit(limit)
+        )
+        with self._transaction() as connection:
+            found = connection.execute(query).mappings().all()
+        return [(_task(one), msgspec.json.decode(one["body"], type=Alert)) for one in found]
+
+    def next_due(self) -> dict[str, float]:
+        """When each receiver is next to be told of something, those of whom anything waits."""
+        row = tables.deliveries
+        waits = (row.c.state != "dead") & (row.c.due < intake.NEVER)
+        query = sa.select(row.c.receiver, sa.func.min(row.c.due)).where(waits).group_by(row.c.receiver)
+        with self._transaction() as connection:
+            return {receiver: float(due) for receiver, due in connection.execute(query)}
+
+    def record(self, went: Sequence[tuple[Task, Mapping[str, Any]]]) -> None:
+        """Note how deliveries went, but for those of which something else is to be told by now.
+
+        Raises:
+            StaleOwnerError: somebody else delivers now.
+        """
+        row = tables.deliveries
+        with self._transaction() as connection:
+            self._require_owner(connection)
+            for task, changes in went:
+                this = (row.c.receiver == task.receiver) & (row.c.alert_id == task.alert_id)
+                same = (row.c.revision == task.revision) & (row.c.phase == task.phase.value)
+                connection.execute(sa.update(row).where(this & same).values(**changes))
+
+    def tasks(self, *, state: str | None = None) -> list[Task]:
+        """Deliveries, by receiver and alert: all, or those in one state."""
+        row = tables.deliveries
+        query = sa.select(row).order_by(row.c.receiver, row.c.alert_id)
+        with self._transaction() as connection:
+            found = connection.execute(query if state is None else query.where(row.c.state == state)).mappings().all()
+        return [_task(one) for one in found]
+
+    def retry(self, receiver: str | None, now: float) -> int:
+        """Let dead deliveries wait again, those of one receiver or all; how many."""
+        row = tables.deliveries
+        dead = row.c.state == "dead" if receiver is None else (row.c.state == "dead") & (row.c.receiver == receiver)
+        with self._transaction() as connection:
+            return connection.execute(
+                sa.update(row).where(dead).values(state="waiting", due=now, since=now, attempts=0)
+            ).rowcount
+
+    def incidents(self, states: Sequence[State] = ()) -> list[Incident]:
+        """Incidents in some states, or all, the one with the highest risk first."""
+        row = tables.incidents
+        query = sa.select(row).order_by(row.c.risk.desc(), row.c.incident_id)
+        if states:
+            query = query.where(row.c.state.in_([state.value for state in states]))
+        with self._transaction() as connection:
+            return [_incident(one) for one in connection.execute(query).mappings()]
+
+    def incident(self, incident_id: str) -> tuple[Incident, list[Alert], list[Entry]]:
+        """The incident whose id is, or alone begins with, `incident_id`; with its alerts and its history.
+
+        Raises:
+            UnknownAlertError, AmbiguousAlertError: none, or several, begin so.
+        """
+        row, log, joined = tables.incidents, tables.incident_log, tables.incident_alerts
+        begins = row.c.incident_id.startswith(incident_id.lower(), autoescape=True)
+        with self._transaction() as connection:
+            found = connection.execute(sa.select(row).where(begins).limit(2)).mappings().all() if incident_id else []
+            if len(found) != 1:
+                kind = AmbiguousAlertError if found else UnknownAlertError
+                how_many = "several incidents begin" if found else "no incident begins"
+                raise kind(f"{self._database.place}: {how_many} with {incident_id!r}; list the incidents for their ids")
+            incident = _incident(found[0])
+            bodies = connection.execute(
+                sa.select(tables.alerts.c.body)
+                .join(joined, joined.c.alert_id == tables.alerts.c.alert_id)
+                .where(joined.c.incident_id == incident.incident_id)
+                .order_by(tables.alerts.c.opened_at)
+            ).scalars()
+            alerts = [msgspec.json.decode(body, type=Alert) for body in bodies]
+            entries = connection.execute(
+                sa.select(log.c.time, log.c.author, log.c.act, log.c.text)
+                .where(log.c.incident_id == incident.incident_id)
+                .order_by(log.c.number)
+            ).all()
+        return incident, alerts, [Entry(*entry) for entry in entries]
+
+    def decisions(self, alert_id: str) -> list[tuple[int, str, str, str]]:
+        """What was decided about an alert: revision, stage, reason and detail, in order."""
+        row = tables.decisions
+        query = sa.select(row.c.revision, row.c.stage, row.c.reason, row.c.detail).where(row.c.alert_id == alert_id)
+        with self._transaction() as connection:
+            return [tuple(one) for one in connection.execute(query.order_by(row.c.revision, row.c.time))]
+
+    def act(self, incident_id: str, act: str, author: str, now: float, text: str = "", **changes: Any) -> Incident:
+        """Change an incident and note it; closing resolves its alerts at their receivers, reopening fires them again.
+
+        Raises:
+            IncidentError: it is closed already, or the text is too long.
+        """
+        incident, _, _ = self.incident(incident_id)
+        if len(text) > LONGEST_TEXT:
+            raise IncidentError(f"a text of {len(text):,} characters; keep it to {LONGEST_TEXT:,}")
+        reopened = incident.state is State.CLOSED and changes.get("state", State.CLOSED) is not State.CLOSED
+        if incident.state is State.CLOSED and changes and not reopened:
+            raise IncidentError(f"incident {incident.incident_id} is closed; reopen it first")
+        row = tables.incidents
+        with self._transaction() as connection:
+            if changes:
+                this = row.c.incident_id == incident.incident_id
+                connection.execute(sa.update(row).where(this).values(**changes))
+            intake.note(connection, incident.incident_id, Entry(now, author, act, text))
+            if changes.get("state") is State.CLOSED or reopened:
+                phase = Phase.FIRING if reopened else Phase.RESOLVED
+                intake.turn(connection, incident.incident_id, phase, now)
+        return self.incident(incident.incident_id)[0]
+
+    def silence(self, silence: Silence) -> int:
+        """Keep a silence; its number."""
+        row = tables.silences
+        fields = msgspec.structs.asdict(silence) | {"matcher": msgspec.json.encode(silence.matcher).decode()}
+        del fields["silence_id"]
+        with self._transaction() as connection:
+            return int(connection.execute(sa.insert(row).values(**fields).returning(row.c.silence_id)).scalar_one())
+
+    def silences(self, now: float) -> list[Silence]:
+        """The silences that have not ended."""
+        with self._transaction() as connection:
+            return _silences(connection, now)
+
+    def expire(self, silence_id: int, now: float) -> bool:
+        """End a silence now; whether there was one to end."""
+        row = tables.silences
+        this = (row.c.silence_id == silence_id) & (row.c.ends > now)
+        with self._transaction() as connection:
+            return connection.execute(sa.update(row).where(this).values(ends=now)).rowcount > 0
+
+    def would_hide(self, matcher: Matcher, most: int = 1_000) -> list[tuple[Alert, Verdict]]:
+        """Which of the newest alerts a silence would have hidden, with the verdict on each."""
+        alerts, joined, incidents = tables.alerts, tables.incident_alerts, tables.incidents
+        query = (
+            sa.select(alerts.c.body, incidents.c.verdict)
+            .outerjoin(joined, joined.c.alert_id == alerts.c.alert_id)
+            .outerjoin(incidents, incidents.c.incident_id == joined.c.incident_id)
+            .order_by(alerts.c.opened_at.desc())
+            .limit(most)
+        )
+        with self._transaction() as connection:
+            found = connection.execute(query).all()
+        pairs = [(msgspec.json.decode(body, type=Alert), Verdict(verdict or "")) for body, verdict in found]
+        return [(alert, verdict) for alert, verdict in pairs if matcher.matches(alert)]
+
+    def close(self) -> None:
+        """Let go of the database; closing twice is the same as once."""
+        self._database.close()
+
+    def _require_owner(self, connection: sa.Connection) -> None:
+        row = tables.checkpoints
+        epoch = connection.execute(sa.select(row.c.epoch).where(row.c.shard == DESK).with_for_update()).scalar()
+        if epoch != self._epoch:
+            raise StaleOwnerError(f"{self._database.place}: another process delivers now; stop this one")
+
+
+def _task(row: Mapping[Any, Any]) -> Task:
+    return msgspec.convert({name: row[name] for name in Task.__struct_fields__}, Task)
+
+
+def _incident(row: Mapping[Any, Any]) -> Incident:
+    return msgspec.convert({name: row[name] for name in Incident.__struct_fields__}, Incident)
+
+
+def _silences(connection: sa.Connection, now: float) -> list[Silence]:
+    row = tables.silences
+    found = connection.execute(sa.select(row).where(row.c.ends > now).order_by(row.c.silence_id)).mappings()
+    return [Silence(**{**one, "matcher": msgspec.json.decode(one["matcher"], type=Matcher)}) for one in found]

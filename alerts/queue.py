@@ -1,0 +1,99 @@
+"""The queue of incidents as rich renderables for a terminal."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, tzinfo
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from alerts.alert import Alert
+from alerts.desk import Task
+from alerts.escape import escape
+from alerts.incident import Entry, Incident
+from alerts.pipeline import Silence
+from alerts.terminal import alert_detail
+
+Decided = tuple[int, str, str, str]
+
+
+def incident_table(incidents: Sequence[Incident], zone: tzinfo) -> Table:
+    """A row for each incident."""
+    table = _table("incident", "state", "risk", "severity", "actor", "opened", "changed", "owner", "verdict")
+    for one in incidents:
+        table.add_row(
+            one.incident_id[:8],
+            one.state.value,
+            f"{one.risk:.1f}",
+            one.severity.value,
+            escape(one.actor),
+            _day(one.opened_at, zone),
+            _day(one.updated_at, zone),
+            escape(one.owner),
+            one.verdict.value,
+        )
+    return table
+
+
+def incident_detail(
+    incident: Incident,
+    alerts: Sequence[Alert],
+    entries: Sequence[Entry],
+    told: Sequence[Task],
+    decisions: Mapping[str, Sequence[Decided]],
+    zone: tzinfo,
+) -> Group:
+    """Everything about one incident."""
+    parts: list[RenderableType] = [incident_table([incident], zone)]
+    for alert in alerts:
+        parts += [Text(), alert_detail(alert, zone)]
+        decided = _table("revision", "stage", "why", "detail")
+        for revision, stage, why, detail in decisions.get(alert.alert_id, ()):
+            decided.add_row(str(revision), stage, why, escape(detail))
+        parts += [Text(), Text("Who is told, and why", style="bold"), decided]
+    history = _table("when", "who", "what", "words")
+    for entry in entries:
+        when = datetime.fromtimestamp(entry.time, UTC).astimezone(zone)
+        history.add_row(f"{when:%Y-%m-%d %H:%M:%S}", escape(entry.author), entry.act, escape(entry.text))
+    return Group(*parts, Text(), Text("History", style="bold"), history, Text(), delivery_table(told))
+
+
+def delivery_table(tasks: Sequence[Task]) -> Table:
+    """A row for each delivery."""
+    table = _table("receiver", "alert", "revision", "phase", "state", "attempts", "said", "known there as")
+    for one in tasks:
+        table.add_row(
+            one.receiver,
+            one.alert_id[:8],
+            str(one.revision),
+            one.phase.value,
+            one.state,
+            str(one.attempts),
+            escape(one.detail),
+            escape(one.remote_id),
+        )
+    return table
+
+
+def silence_table(silences: Sequence[Silence], zone: tzinfo) -> Table:
+    """A row for each silence."""
+    table = _table("silence", "matches", "owner", "reason", "until")
+    for one in silences:
+        matcher = one.matcher
+        parts = (*matcher.actors, *matcher.detections, *matcher.departments, *matcher.roles)
+        ends = datetime.fromtimestamp(one.ends, UTC)
+        table.add_row(
+            str(one.silence_id), escape(", ".join(parts)), escape(one.owner), escape(one.reason), _day(ends, zone)
+        )
+    return table
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, pad_edge=False)
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
+
+
+def _day(time: datetime, zone: tzinfo) -> str:
+    return f"{time.astimezone(zone):%Y-%m-%d %H:%M}"

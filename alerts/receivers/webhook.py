@@ -1,0 +1,77 @@
+"""A webhook of one's own, signed as the Standard Webhooks specification 1.0 says."""
+
+import base64
+import binascii
+import hmac
+from collections.abc import Sequence
+from hashlib import sha256
+
+import msgspec
+
+from alerts.errors import ReceiverError
+from alerts.receivers.http import HttpCaller, HttpConfig, read_secret
+from alerts.receivers.receiver import Limits, Notice, Outcome
+
+PREFIX = "whsec_"
+LEAST_BYTES = 24  # of a secret, as the specification asks
+
+
+class WebhookConfig(HttpConfig, frozen=True, kw_only=True):
+    """Where the webhook is; `secret_file` holds `whsec_` and the key in base64."""
+
+    secret_file: str
+
+
+class Webhook:
+    """Posts each notice as JSON, with `webhook-id` as the key by which the other side tells a repeat."""
+
+    limits = Limits(calls=10, per_s=1.0)
+
+    def __init__(self, config: WebhookConfig) -> None:
+        self._key = _key(read_secret(config.secret_file))
+        self._caller = HttpCaller(config)
+
+    def send(self, notices: Sequence[Notice], now: float) -> list[Outcome]:
+        """One call a notice."""
+        return [self._one(notice, int(now)) for notice in notices]
+
+    def close(self) -> None:
+        """Let go of connections."""
+        self._caller.close()
+
+    def _one(self, notice: Notice, now: int) -> Outcome:
+        body = msgspec.json.encode(
+            {
+                "type": f"alert.{notice.phase.value}",
+                "timestamp": notice.alert.updated_at,
+                "data": {
+                    "alert": notice.alert, "revision": notice.revision, "link": notice.link, "test": notice.test,
+                },
+            }
+        )  # fmt: skip
+        headers = {
+            "webhook-id": notice.key,
+            "webhook-timestamp": str(now),
+            "webhook-signature": signature(self._key, notice.key, now, body),
+        }
+        return self._caller.call("POST", content=body, headers=headers).outcome
+
+
+def signature(key: bytes, message_id: str, timestamp: int, body: bytes) -> str:
+    """The value of `webhook-signature`: HMAC-SHA256 of id, time and body, joined by full stops.
+
+    >>> signature(b"k" * 24, "msg_1", 1_700_000_000, b"{}")
+    'v1,E3sCg9uS8x43RKlJqcda1EcaYZxNkN+l2u7RBZBSZQQ='
+    """
+    signed = b".".join((message_id.encode(), b"%d" % timestamp, body))
+    return "v1," + base64.b64encode(hmac.digest(key, signed, sha256)).decode()
+
+
+def _key(secret: str) -> bytes:
+    try:
+        key = base64.b64decode(secret.removeprefix(PREFIX), validate=True)
+    except binascii.Error:
+        key = b""
+    if not secret.startswith(PREFIX) or len(key) < LEAST_BYTES:
+        raise ReceiverError(f"the secret of a webhook is {PREFIX} and at least {LEAST_BYTES} bytes in base64")
+    return key

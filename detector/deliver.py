@@ -1,0 +1,124 @@
+"""Delivery: the process that tells receivers of alerts, apart from detection, which it never holds up."""
+
+from collections.abc import Callable
+from contextlib import ExitStack, closing
+from datetime import UTC, datetime
+from typing import Final, Protocol
+from zoneinfo import ZoneInfo
+
+from alerts.alert import Alert, Severity, alert_id_of
+from alerts.desk import Desk
+from alerts.dispatch import Dispatcher, Post, Told
+from alerts.errors import ReceiverError, UnavailableError
+from alerts.finding import Finding
+from alerts.pipeline import Route, Routing, Stage
+from alerts.receivers.receiver import Notice, Receiver
+from alerts.receivers.table import open_receiver
+from detector.config import Config, ReceiverConfig
+from detector.home import database_of
+
+RESEND_S: Final = {"alertmanager": 60.0}
+"""Kinds that forget an alert unless they are told of it again: Alertmanager does after five minutes."""
+
+
+LEAST_WAIT_S, LONGEST_WAIT_S = 0.2, 2.0
+"""Between two looks at what is to be told: with a batch's own time, well below the wait for a checkpoint."""
+AWAY_S: Final = 5.0
+"""Between two looks for a store that is away."""
+
+
+class Waiting(Protocol):
+    """Sleeps, until a signal or the end of the time."""
+
+    signal: int
+
+    def wait(self, seconds: float) -> None:
+        """Sleep for so long, or until a signal."""
+
+
+def open_desk(config: Config, *, must_exist: bool = False) -> Desk:
+    """The desk in the database of the configuration's state, made if it need not exist.
+
+    Raises:
+        DetectorError, AlertsError: there is none, or it cannot be used.
+    """
+    return Desk(database_of(config.state, must_exist=must_exist), config.state.password_file)
+
+
+def open_named(config: Config, name: str) -> Receiver:
+    """The receiver of a name.
+
+    Raises:
+        ReceiverError: there is none of that name, or it cannot be used; the message names it.
+    """
+    if name not in config.delivery.receivers:
+        known = ", ".join(config.delivery.receivers) or "none"
+        raise ReceiverError(f"delivery.receivers has no {name!r}; there are: {known}")
+    one = config.delivery.receivers[name]
+    try:
+        return open_receiver(one.kind, one.settings)
+    except ReceiverError as error:
+        raise ReceiverError(f"delivery.receivers.{name}: {error}") from None
+
+
+def open_dispatcher(config: Config, desk: Desk, stack: ExitStack, told: Told | None = None) -> Dispatcher:
+    """What tells every receiver of the configuration, by its routes; closed with the stack."""
+    posts = {}
+    for name, one in config.delivery.receivers.items():
+        receiver = stack.enter_context(closing(open_named(config, name)))
+        posts[name] = Post(receiver, one.language, resend_of(one))
+    return Dispatcher(desk, posts, stages_of(config), told)
+
+
+def stages_of(config: Config) -> list[Stage]:
+    """What decides, beside silences and repeats, who is told: the routes of the configuration."""
+    routes = [
+        Route(
+            receivers=one.receivers,
+            severity=Severity(one.severity),
+            detections=one.detections,
+            departments=one.departments,
+            hours=one.hours,
+        )
+        for one in config.delivery.routes
+    ]
+    return [Routing(routes, ZoneInfo(config.time.zone))]
+
+
+def trial_notice(now: float, language: str) -> Notice:
+    """An alert that is none, marked as a test, for somebody to see that it arrives."""
+    time = datetime.fromtimestamp(now, UTC)
+    finding = Finding(
+        detection="test", time=time, p_value=1.0, observed=1.0, expected=None, peer_expected=None, unit="tests",
+        event_ids=(), event_count=0, technique="none", sentence="This is a test of innerwatch; nothing happened.",
+        sample_size=0, peer_sample_size=0, threshold=None, model_version="none",
+    )  # fmt: skip
+    alert = Alert(
+        alert_id=alert_id_of("test", str(int(now)), "E-test", "test"), actor="E-test", opened_at=time, updated_at=time,
+        risk=0.0, severity=Severity.LOW, findings=(finding,), position="test",
+    )  # fmt: skip
+    return Notice(key=f"{alert.alert_id}.test", alert=alert, revision=1, language=language, test=True)
+
+
+def resend_of(receiver: ReceiverConfig) -> float:
+    """After how many seconds a receiver is told again of an alert that is still firing, 0 for never."""
+    return RESEND_S.get(receiver.kind, 0.0) if receiver.resend_s is None else receiver.resend_s
+
+
+def deliver(dispatcher: Dispatcher, stop: Waiting, now: Callable[[], float], away: Callable[[str], None]) -> int:
+    """Tell receivers until a signal comes; how many notices were tried.
+
+    A store that is away is waited for; `away` is told why, each time.
+    """
+    tried = 0
+    while not stop.signal:
+        try:
+            count = dispatcher.step(now())
+            pause = 0.0 if count else max(dispatcher.wait_s(now(), LONGEST_WAIT_S), LEAST_WAIT_S)
+        except UnavailableError as error:
+            away(str(error))
+            count, pause = 0, AWAY_S
+        tried += count
+        if pause:
+            stop.wait(pause)
+    return tried
