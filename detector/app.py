@@ -17,7 +17,7 @@ from alerts.alert import Alert
 from alerts.desk import DESK
 from alerts.errors import StoreError
 from alerts.outbox import Delivery
-from detector.config import Config
+from detector.config import Config, StateConfig, without_context
 from detector.context import read_context
 from detector.endpoint import served
 from detector.errors import ConfigError
@@ -25,7 +25,9 @@ from detector.feed import Feed
 from detector.home import Home
 from detector.keeper import Keeper, Setting
 from detector.live import Live, Log
+from detector.lookout import Lookout
 from detector.shard import SHARD, Known, Shard, partition_shard
+from detector.trail import History
 from streams import StreamError, Tokens, load_or_create_key
 
 if TYPE_CHECKING:
@@ -63,11 +65,13 @@ class Replayed:
         keepers: of its shards: one, or one for each partition of a topic; closed, but they know what was learned.
         alerts: in their final state, by ``opened_at``, then id.
         complete: false when a signal ended it early.
+        complaints: what was left out of the context, in words.
     """
 
     keepers: tuple[Keeper, ...]
     alerts: tuple[Alert, ...]
     complete: bool
+    complaints: tuple[str, ...] = ()
 
     @property
     def shards(self) -> tuple[Shard, ...]:
@@ -148,7 +152,13 @@ def dead_letters_path(config: Config, out: Path | None) -> Path:
     return state_home() / f"deadletters-{name}.jsonl"
 
 
-def replay(config: Config, tokens: Tokens, dead_letters: Path, watch: Callable[[Feed], None] | None = None) -> Replayed:
+def replay(
+    config: Config,
+    tokens: Tokens,
+    dead_letters: Path,
+    watch: Callable[[Feed], None] | None = None,
+    recorded: StateConfig | None = None,
+) -> Replayed:
     """Judge a log to its end, from the last checkpoint if state is kept; of a topic, each partition in turn.
 
     Args:
@@ -156,20 +166,27 @@ def replay(config: Config, tokens: Tokens, dead_letters: Path, watch: Callable[[
         tokens: makes the pseudonyms.
         dead_letters: where rejected records go if no state is kept; of a topic's partitions, beside it.
         watch: called after every batch.
+        recorded: the state of a live run, whose changes of context are met again where it met them; what the
+            configuration says of a context is then left aside.
 
     Raises:
         StreamError, DetectorError, AlertsError: in words for the person who started it.
     """
     with ExitStack() as stack, _stopping() as stop:
         home = stack.enter_context(closing(Home(config.state))) if config.state.kept else None
-        setting = Setting(config, tokens, read_context(config, tokens), home)
+        history = None
+        if recorded is not None:
+            store = stack.enter_context(closing(Home(recorded, read_only=True))).store
+            history = History(store, config, tokens)
+        context = read_context(config if history is None else without_context(config), tokens)
+        setting = Setting(config, tokens, context, home, history=history, adopts=history is None)
         feeds = [stack.enter_context(closing(feed)) for feed in _feeds(setting, dead_letters)]
         for feed in feeds:
             _replay(feed, stop, _arrived(config), watch)
         keepers = tuple(feed.keeper for feed in feeds)
         alerts = home.store.alerts() if home is not None else [alert for keeper in keepers for alert in keeper.alerts()]
         alerts.sort(key=lambda alert: (alert.opened_at, alert.alert_id))
-        return Replayed(keepers, tuple(alerts), not stop.signal)
+        return Replayed(keepers, tuple(alerts), not stop.signal, context.complaints)
 
 
 def _feeds(setting: Setting, dead_letters: Path) -> list[Feed]:
@@ -294,7 +311,11 @@ def _hand(config: Config, tokens: Tokens, stack: ExitStack) -> "Feed | Worker":
         writer = TopicWriter[Delivery](kafka, topics.alerts)
         outlet = stack.enter_context(closing(Outlet(home.store, writer, BODIES[topics.alerts_format])))
         setting = replace(setting, receivers=(DESK, RECEIVER))
-    return stack.enter_context(closing(Worker(setting, kafka, time.sleep, outlet)))
+    lookout = None
+    if config.context.topic:
+        refresh_s = config.context.refresh_s
+        lookout = Lookout(lambda: read_context(config, tokens), setting.context, refresh_s, time.monotonic)
+    return stack.enter_context(closing(Worker(setting, kafka, time.sleep, outlet, lookout)))
 
 
 @contextmanager

@@ -49,6 +49,11 @@ class Calendar:
         self._offsets: dict[tuple[ZoneInfo, int], float] = {}
         self._working: dict[int, bool] = {}
 
+    @property
+    def overrides(self) -> Mapping[date, bool]:
+        """The dates that differ from the country's calendar."""
+        return self._overrides
+
     def days(self, times: NDArray[np.float64]) -> NDArray[np.int64]:
         """The accounting day (days since 1970, beginning at 04:00 local) of each time, UTC seconds, shape (n,)."""
         return (times + self._offsets_of(times, self._zone) - DAY_STARTS_S).astype(np.int64) // DAY_S
@@ -100,6 +105,18 @@ class Calendar:
         return offset
 
 
+def read_word(text: str) -> bool:
+    """Whether people work on a day of which it is said so; ValueError for what is neither of the two words.
+
+    >>> read_word("working"), read_word("Off ")
+    (True, False)
+    """
+    try:
+        return _WORDS[text.strip().lower()]
+    except KeyError as error:
+        raise ValueError(f"{text!r} is neither working nor off") from error
+
+
 def read_overrides(path: Path) -> dict[date, bool]:
     """Read a calendar file: CSV with the columns ``date`` (ISO 8601) and ``day`` (``working`` or ``off``).
 
@@ -109,7 +126,7 @@ def read_overrides(path: Path) -> dict[date, bool]:
     overrides: dict[date, bool] = {}
     for number, row in _rows(path):
         try:
-            overrides[date.fromisoformat(row["date"].strip())] = _WORDS[row["day"].strip().lower()]
+            overrides[date.fromisoformat(row["date"].strip())] = read_word(row["day"])
         except (KeyError, ValueError, AttributeError) as error:
             raise ContextError(
                 f"{path}:{number}: expected a date such as 2026-05-09 and 'working' or 'off' in the columns date,day"

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from alerts.alert import Alert
 from alerts.checkpoint import Checkpoint
+from alerts.contexts import ContextChange
 from alerts.store import Store
 from detector.errors import CheckpointError
 from detector.snapshot import State
@@ -72,10 +73,12 @@ class Checkpoints:
         counters: Mapping[str, int],
         alerts: Sequence[Alert],
         receivers: Sequence[str] = (),
+        changes: Sequence[ContextChange] = (),
     ) -> None:
         """Write the state of the shard before ``position`` and the alerts that changed on the way there.
 
-        Each of these begins to wait in the outbox of every receiver. The same may be committed again after a failure.
+        Each of these begins to wait in the outbox of every receiver. With them go the changes of context that the
+        state has met and no state committed before it. The same may be committed again after a failure.
 
         Raises:
             CheckpointError: the snapshot cannot be written.
@@ -88,7 +91,7 @@ class Checkpoints:
         newest = Checkpoint(
             position=position, snapshot=name, sha256=sha256, former=former, counters=counters, epoch=self._epoch
         )
-        self._store.commit(self._shard, newest, alerts, receivers)
+        self._store.commit(self._shard, newest, alerts, receivers, changes)
         self._newest = newest
         if former is not None:
             self._snapshots.drop(former)

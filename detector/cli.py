@@ -23,6 +23,7 @@ from detector.cli_options import (
     STATE,
     Inputs,
     configured,
+    recorded_in,
     reveal_all,
     say,
     say_all,
@@ -71,6 +72,10 @@ def replay(  # noqa: PLR0913 - each parameter is one option
     out: OUT = None,
     reveal: REVEAL = False,
     state: STATE = None,
+    contexts: Annotated[
+        Path | None,
+        typer.Option(help="The configuration or state folder of a run, to meet its changes of context where it did."),
+    ] = None,
 ) -> None:
     """Judge a log to its end and give one line for each alert in its final state."""
     inputs = Inputs(tuple(events or ()), mapping, roster, assignments, honey, vips)
@@ -82,9 +87,8 @@ def replay(  # noqa: PLR0913 - each parameter is one option
 
     tokens = tokens_of(settings)
     with progress("replaying") as report:
-        done = replay_log(
-            settings, tokens, dead_letters_path(settings, out), lambda feed: report(*feed.source.progress)
-        )
+        letters = dead_letters_path(settings, out)
+        done = replay_log(settings, tokens, letters, lambda feed: report(*feed.source.progress), recorded_in(contexts))
     if not done.complete:
         more = "run the same command again to go on" if state else "with --state DIR it could be resumed"
         say(f"interrupted; {more}")
@@ -251,6 +255,7 @@ def check(config: CONFIG = None) -> None:
     """Check the configuration and the files it names, and say which detections are ready."""
     from rich.console import Console
 
+    from detector.context import read_context
     from detector.lookup import checked_files, has_state, resting_shards
     from detector.readiness import readiness
     from detector.report import readiness_table
@@ -260,7 +265,11 @@ def check(config: CONFIG = None) -> None:
         typer.echo(line)
     if settings.state.folder is not None and not has_state(settings.state):
         settings = configured(config)  # a folder that a first run will fill
-    for shard in resting_shards(settings, tokens_of(settings)):
+    tokens = tokens_of(settings)
+    context = read_context(settings, tokens)
+    say_all(context.complaints)
+    for shard in resting_shards(settings, tokens):
+        shard.adopt(context)  # as it will be when it next runs
         typer.echo(f"shard {shard.name}: {shard.counts['events']:,} events")
         Console().print(readiness_table(readiness(shard.engine)))
 

@@ -11,7 +11,7 @@ import typer
 
 if TYPE_CHECKING:
     from alerts.alert import Alert
-    from detector.config import Config
+    from detector.config import Config, StateConfig
     from detector.shard import Known
     from streams import Tokens
 
@@ -59,8 +59,19 @@ def configured(
         database = config.state.database if same else None
         kept = config.state.model_copy(update={"folder": state, "database": database})
         config = config.model_copy(update={"state": kept})
-    context = {name: getattr(inputs, name) for name in ("roster", "assignments", "honey", "vips")}
+    context: dict[str, object] = {name: getattr(inputs, name) for name in ("roster", "assignments", "honey", "vips")}
+    if any(context.values()):
+        context["topic"] = ""  # files named here take the place of the configuration's topic
     return overridden(overridden(config, "context", **context), "risk", budget=budget)
+
+
+def recorded_in(place: Path | None) -> "StateConfig | None":
+    """The state of a run, named by its configuration or by its state folder."""
+    from detector.config import StateConfig, load_config
+
+    if place is None:
+        return None
+    return StateConfig(folder=place) if place.is_dir() else load_config(place).state
 
 
 def tokens_of(config: "Config") -> "Tokens":

@@ -80,5 +80,6 @@ def named(settings: "Config") -> "dict[Use, str]":
         "source": settings.source.kafka.topic,
         "alerts": settings.topics.alerts,
         "dead_letters": settings.topics.dead_letters,
+        "context": settings.context.topic,
     }
     return {use: name for use, name in wanted.items() if name}

@@ -76,12 +76,21 @@ class TopicsConfig(_Section):
 
 
 class ContextConfig(_Section):
-    """What is known beside the events; every file is optional."""
+    """What is known beside the events, in files or in a topic; all of it is optional."""
 
+    topic: TopicName | Literal[""] = ""
+    refresh_s: Annotated[float, Field(ge=1)] = 300.0
     roster: Path | None = None
     assignments: Path | None = None
     honey: Path | None = None
     vips: Path | None = None
+
+    @model_validator(mode="after")
+    def _one_place(self) -> "ContextConfig":
+        files = [name for name in ("roster", "assignments", "honey", "vips") if getattr(self, name) is not None]
+        if self.topic and files:
+            raise ValueError(f"topic and {' and '.join(files)} are both set; name either the topic or files")
+        return self
 
 
 class TimeConfig(_Section):
@@ -257,8 +266,22 @@ class Config(_Section):
         written = [name for name in (self.topics.alerts, self.topics.dead_letters) if name]
         if written and not self.source.kafka.servers:
             raise ValueError("topics are written at source.kafka.servers, which is not set; name the brokers")
-        if len({*written, self.source.kafka.topic}) <= len(written):
-            raise ValueError("topics.alerts, topics.dead_letters and source.kafka.topic must be different topics")
+        named = [*written, *([self.context.topic] if self.context.topic else ()), self.source.kafka.topic]
+        if len(set(named)) < len(named):
+            raise ValueError(
+                "topics.alerts, topics.dead_letters, context.topic and source.kafka.topic must be different topics"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _context_in_reach(self) -> "Config":
+        if self.context.topic and not self.source.kafka.servers:
+            raise ValueError("context.topic is read at source.kafka.servers, which is not set; name the brokers")
+        if self.context.topic and self.time.calendar is not None:
+            raise ValueError(
+                "context.topic and time.calendar are both set; put the corrections into the topic, by keys such as "
+                "calendar/2026-05-09, or name no topic"
+            )
         return self
 
 
@@ -339,6 +362,16 @@ def _moved(section: Section, folder: Path) -> Section:
         elif isinstance(value, Path) and not value.is_absolute():
             moved[key] = folder / value
     return section.model_copy(update=moved)
+
+
+def without_context(config: Config) -> Config:
+    """The configuration without anything that is known beside the events.
+
+    >>> without_context(Config(context=ContextConfig(roster="roster.csv"))) == Config()
+    True
+    """
+    time = config.time.model_copy(update={"calendar": None})
+    return config.model_copy(update={"context": ContextConfig(), "time": time})
 
 
 def overridden(config: Config, section: str, **values: Any) -> Config:

@@ -100,6 +100,12 @@ class Engine:
             self.events += len(piece)
         return told
 
+    def adopt(self, context: Context) -> None:
+        """Go by another context from the next event on; what was learned stays where it was learned."""
+        self.context = context
+        self.people.adopt(context.roster)
+        self._reserve()  # a day may close before the next event, and its groups be pooled
+
     def finish(self) -> None:
         """Close the open days, as the next events would: a log that ends is judged to its end."""
         if self.newest != NEVER:

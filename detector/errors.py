@@ -3,6 +3,7 @@
     DetectorError
         ConfigError         a configuration file, key or value
         ContextError        a roster, honey list, VIP list, assignment or calendar file
+            ColumnError     one value of it
         CheckpointError     a state folder, snapshot or the record of a position
         MetricsError        the endpoint of the metrics cannot be opened
         TopicsError         a topic of Kafka that must be mended before a run
@@ -23,6 +24,14 @@ class ConfigError(DetectorError):
 
 class ContextError(DetectorError):
     """A context file cannot be used: names the file, the line and the column."""
+
+
+class ColumnError(ContextError):
+    """A value of a column is malformed; the message shows it, which logs must not."""
+
+    def __init__(self, column: str, text: str, wanted: str) -> None:
+        super().__init__(f"{column} is {text!r}; expected {wanted}")
+        self.column, self.wanted = column, wanted
 
 
 class CheckpointError(DetectorError):

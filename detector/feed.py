@@ -57,7 +57,7 @@ class Feed:
 
     def settle(self) -> list[Alert]:
         """Commit what has been read, to end here; the alerts that this made safe to tell."""
-        return self.keeper.commit() if self.keeper.pending else []
+        return self.keeper.commit() if self.keeper.pending or self.keeper.due else []
 
     def close(self) -> None:
         """Let go of files."""

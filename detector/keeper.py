@@ -10,12 +10,13 @@ from typing import Protocol
 from alerts.alert import Alert
 from detector.checkpoint import Checkpoints, Saved
 from detector.closing import Closed
-from detector.config import Config
+from detector.config import Config, without_context
 from detector.context import Context, read_context
 from detector.home import Home
 from detector.shard import SHARD, Shard
 from detector.snapshot import State
 from detector.state import packed_values, unpacked_values
+from detector.trail import History, Trail
 from streams import DeadLetters, DeadLetterSource, Record, Rejected, Tokens
 
 
@@ -41,11 +42,13 @@ class Setting:
     Attributes:
         config: the configuration.
         tokens: makes the pseudonyms.
-        context: roster, planted customers and calendar.
+        context: what is known beside the events now.
         home: where state is kept; ``None`` keeps it in memory.
         clock: seconds that never go back, to time checkpoints with.
         letters: takes the rejected records of all shards; ``None`` gives each shard a file.
         receivers: for whom alerts wait in the outbox.
+        history: what a run has recorded of its contexts, to be met again instead of ``context``.
+        adopts: whether a shard whose state has another context takes ``context`` over.
     """
 
     config: Config
@@ -55,6 +58,8 @@ class Setting:
     clock: Callable[[], float] = no_clock
     letters: Letters | None = None
     receivers: tuple[str, ...] = ()
+    history: History | None = None
+    adopts: bool = True
 
 
 class Keeper:
@@ -73,7 +78,6 @@ class Keeper:
     """
 
     def __init__(self, setting: Setting, name: str, dead_letters: Path = Path()) -> None:
-        self.shard = Shard(name, setting.config, setting.context, setting.tokens, self._reject)
         self.closed: list[Closed] = []
         """The days that the last call closed."""
         self.checkpoint_seconds: list[float] = []
@@ -94,25 +98,49 @@ class Keeper:
         self._letters: DeadLetters | None = None
         self._replayed = 0  # bytes of dead letters that were read again
         self._checkpoints: Checkpoints | None = None
+        own = None
         if setting.home is not None:
-            self._resume(setting.home, name)
-            self._waits_since = 0.0  # when the first pending record was taken in
+            own = History(setting.home.store, setting.config, setting.tokens)
+            self._checkpoints = setting.home.checkpoints(name)
+            self.resumed = self._checkpoints.latest()
+        self._trail = Trail(name, setting.context, own, setting.history)
+        self._open(name)
         self._counted = Counter(self.shard.counts)
 
     def take(self, records: Sequence[Record], position: str) -> None:
         """Take in records that end before ``position``; what they change waits for the commit."""
         self.checkpoint_seconds.clear()
-        self._change(self.shard.process(records) if records else [])
+        changed: list[Alert] = []
+        for context, piece in self._trail.pieces(records, self.position):
+            if context is not None:
+                self.shard.adopt(context)
+            changed += self.shard.process(piece) if piece else []
+        self._change(changed)
         self.position, self.fresh = position, len(records)
         if self._checkpoints is not None and records:
             self._waits_since = self._waits_since if self.pending else self._setting.clock()
             self.pending += len(records)
 
+    def adopt(self, context: Context) -> bool:
+        """Go by another context from the position on, which the next commit records; whether it is another.
+
+        Changes that are known to lie ahead come first: until they are met, no other is taken over.
+        """
+        if not self._trail.adopt(context, self.position):
+            return False
+        self.shard.adopt(context)
+        return True
+
+    @property
+    def changes_ahead(self) -> int:
+        """Recorded changes of context that were not met: their positions lie ahead, or are not in this log."""
+        return self._trail.ahead
+
     @property
     def due(self) -> bool:
         """Whether it is time to commit: there is something to tell, or much or old work to lose by a crash."""
         state = self._setting.config.state
-        if self._changed or self.pending >= state.checkpoint_events:
+        if self._changed or self._trail.hurried or self.pending >= state.checkpoint_events:
             return True
         return self.pending > 0 and self._setting.clock() - self._waits_since >= state.checkpoint_s
 
@@ -128,11 +156,12 @@ class Keeper:
             began = self._setting.clock()
             if self._setting.letters is not None:
                 self._setting.letters.flush()
-            counts = dict(self.shard.counts)
-            self._checkpoints.commit(self.position, self._state(), counts, changed, self._setting.receivers)
+            counts, taken = dict(self.shard.counts), tuple(self._trail.taken)
+            self._checkpoints.commit(self.position, self._state(), counts, changed, self._setting.receivers, taken)
             self.checkpoint_seconds.append(self._setting.clock() - began)
         self.pending = 0
         self._changed.clear()
+        self._trail.taken.clear()
         return changed
 
     def conclude(self, arrived: float | None) -> list[Alert]:
@@ -141,7 +170,9 @@ class Keeper:
         What follows from the end is not part of the committed state, so that a log to which more is added later goes
         on as if it had never ended.
         """
-        if self.pending or self.resumed is None:
+        for context in self._trail.rest(self.position):
+            self.shard.adopt(context)
+        if self.pending or self.resumed is None or self._trail.taken:
             self.commit()
         changed = self.shard.conclude(arrived)
         self.closed = self.shard.closed()
@@ -204,28 +235,38 @@ class Keeper:
 
     def _state(self) -> State:
         size = self._letters.size if self._letters is not None else 0
-        return {**self.shard.snapshot(), "feed": packed_values({"letters": size, "replayed": self._replayed})}
+        feed = {"letters": size, "replayed": self._replayed, **self._trail.state()}
+        return {**self.shard.snapshot(), "feed": packed_values(feed)}
 
-    def _resume(self, home: Home, name: str) -> None:
-        self._checkpoints = home.checkpoints(name)
-        if self._setting.letters is None:
-            self.dead_letters = home.dead_letters(name)
-        self.resumed = self._checkpoints.latest()
-        own = {"letters": 0, "replayed": 0}
-        if self.resumed is not None:
-            self.shard.restore(self.resumed.state)
-            self.position = self.resumed.position
-            own = unpacked_values(self.resumed.state["feed"])
-        self._replayed = own["replayed"]
-        if self._setting.letters is None and (own["letters"] or self.dead_letters.exists()):
-            self._letters = DeadLetters(self.dead_letters)
-            self._letters.truncate(own["letters"])
+    def _open(self, name: str) -> None:
+        saved, setting = self.resumed, self._setting
+        feed = {"letters": 0, "replayed": 0} | (unpacked_values(saved.state["feed"]) if saved is not None else {})
+        if saved is None:
+            self._trail.begin()
+        else:
+            self._trail.resume(feed)
+        self.shard = Shard(name, setting.config, self._trail.context, setting.tokens, self._reject)
+        if saved is not None:
+            self.shard.restore(saved.state)
+            self.position = saved.position
+            if setting.adopts or not feed.get("changes"):  # a state from before contexts were recorded has none
+                self.adopt(setting.context)
+        self._replayed = feed["replayed"]
+        if setting.home is not None and setting.letters is None:
+            self.dead_letters = setting.home.dead_letters(name)
+            if feed["letters"] or self.dead_letters.exists():
+                self._letters = DeadLetters(self.dead_letters)
+                self._letters.truncate(feed["letters"])
 
 
 @contextmanager
 def resumed_keeper(config: Config, tokens: Tokens, dead_letters: Path) -> Iterator[Keeper]:
-    """The keeper of the only shard of files, from its last checkpoint if state is kept."""
+    """The keeper of the only shard of files, from its last checkpoint if state is kept.
+
+    Where the configuration names nothing of a context, that of the state stays.
+    """
+    adopts = without_context(config) != config
     with ExitStack() as stack:
         home = stack.enter_context(closing(Home(config.state))) if config.state.kept else None
-        setting = Setting(config, tokens, read_context(config, tokens), home)
+        setting = Setting(config, tokens, read_context(config, tokens), home, adopts=adopts)
         yield stack.enter_context(closing(Keeper(setting, SHARD, dead_letters)))

@@ -12,6 +12,7 @@ from detector.memory import give_back
 from detector.metrics import Metrics
 
 if TYPE_CHECKING:
+    from detector.lookout import Lookout
     from detector.worker import Worker
 
 
@@ -47,6 +48,8 @@ class Live:
         self._here: list[Keeper] = []
         self._unready = ""
         self._refused = 0
+        self._context = ""  # its digest
+        self._complaints: tuple[str, ...] = ("",)  # what was said of it last
 
     def round(self) -> int:
         """Read what there is and tell what follows; how many records there were."""
@@ -112,6 +115,20 @@ class Live:
         if worker.events["refused"] > self._refused:
             self._refused = worker.events["refused"]
             self._log.warning("a commit was refused, since the shard has a newer owner", refused=self._refused)
+        if worker.lookout is not None:
+            self._look_at(worker.lookout)
+
+    def _look_at(self, lookout: "Lookout") -> None:
+        context, trouble = lookout.context, lookout.trouble
+        if context.digest != self._context:
+            self._context = context.digest
+            people, honey = len(context.roster), len(context.honey)
+            self._log.info("context", digest=context.digest[:12], people=people, planted=honey)
+        complaints = trouble, *context.complaints
+        for words in complaints if complaints != self._complaints else ():
+            if words:
+                self._log.warning("context", why=words)
+        self._complaints = complaints
 
     def _tell(self, changed: list[Alert], seconds: float) -> None:
         # The metrics come first, so that whoever reads an alert finds it counted.

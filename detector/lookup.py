@@ -17,6 +17,7 @@ from detector.errors import CheckpointError, NotFoundError
 from detector.home import Home, database_of
 from detector.shard import SHARD, Known, Shard
 from detector.state import unpacked_values
+from detector.trail import History
 from streams import SourceError, Tokens
 
 
@@ -67,14 +68,17 @@ def resting_shards(config: Config, tokens: Tokens) -> list[Shard]:
     Raises:
         CheckpointError: there is no state, or a damaged one.
     """
-    context = read_context(config, tokens)
     if not config.state.kept:
-        return [Shard(SHARD, config, context, tokens, lambda _: None)]
+        return [Shard(SHARD, config, read_context(config, tokens), tokens, lambda _: None)]
     shards = []
     with closing(Home(config.state, read_only=True)) as home:
+        history = History(home.store, config, tokens)
         for name in home.store.shards():
+            state = home.saved(name).state
+            digest = unpacked_values(state["feed"]).get("context", "")
+            context = history.context(digest) if digest else read_context(config, tokens)
             shard = Shard(name, config, context, tokens, lambda _: None)
-            shard.restore(home.saved(name).state)
+            shard.restore(state)
             shards.append(shard)
     return shards
 
@@ -102,6 +106,8 @@ def checked_files(config: Config) -> list[str]:
     kafka = config.source.kafka
     if kafka.servers:
         lines.append(f"source: {kafka.topic} at {', '.join(kafka.servers)} ({config.source.mapping})")
+    if config.context.topic:
+        return [*lines, f"context: {config.context.topic} at {', '.join(kafka.servers)}"]
     for key in ("roster", "assignments", "honey", "vips"):
         path = getattr(config.context, key)
         if path is not None and not path.is_file():

@@ -47,13 +47,18 @@ CATALOGUE: Final = (
     Metric("innerwatch_ready", "gauge", "1 if the detection can judge, else 0.", ("detection",)),
     Metric("innerwatch_employee_days", "counter", "Days of active employees judged."),
     Metric("innerwatch_shards", "gauge", "Shards that are here."),
-    Metric("innerwatch_shard_events", "counter", "Shards that came or went, and commits refused to us.", ("event",)),
+    Metric(
+        "innerwatch_shard_events",
+        "counter",
+        "Shards that came, went, changed context, were refused.",
+        ("event",),
+    ),
     Metric("innerwatch_lag_records", "gauge", "Records in the partition that were not read yet.", ("shard",)),
     Metric("innerwatch_silent_seconds", "gauge", "Time since the last record.", ("shard",)),
     Metric("innerwatch_poll_seconds", "histogram", "Time to wait for records from Kafka."),
 )
 """Every metric there is. Labels have few values, known beforehand; no label and no name is about a person."""
-WORKER_EVENTS: Final = ("assigned", "revoked", "lost", "refused")
+WORKER_EVENTS: Final = ("assigned", "revoked", "lost", "refused", "contexts")
 
 _TOTALS: Final = {
     "innerwatch_events": "events",

@@ -33,8 +33,8 @@ class People:
     """
 
     def __init__(self, roster: Mapping[str, Person], max_actors: int) -> None:
-        self._roster = roster
         self._max = max_actors
+        self._follow(roster)
         self._row_of: dict[str, int] = {}
         self._group_of: dict[str, int] = {}
         self._free: list[int] = []
@@ -44,9 +44,6 @@ class People:
         self.services: NDArray[np.bool_] = np.zeros(1, np.bool_)
         self.active_days: NDArray[np.int32] = np.zeros(1, np.int32)
         self.last_day: NDArray[np.int32] = np.zeros(1, np.int32)
-        self._zoned = any(person.zone is not None for person in roster.values())
-        self._scheduled = {actor for actor, person in roster.items() if person.shift is not None or person.leave}
-        self._room = max(max_actors - 1 - len(roster), 0)  # for people who are not on the roster
         self._strangers = 0
         self.crowded = 0
         """Events that found no row of their own."""
@@ -100,6 +97,21 @@ class People:
         self._free = sorted(self._free + evicted.tolist(), reverse=True)
         return evicted
 
+    def adopt(self, roster: Mapping[str, Person]) -> None:
+        """Go by another roster from now on.
+
+        Who has a role in it is a peer of that role from the next event on. Everybody else stays among the peers they
+        have, for want of better knowledge: also who is not on it any more, and now is a stranger like any other. Rows
+        and what is known of them stay; what strangers have too much is taken back when rows are next evicted.
+        """
+        self._follow(roster)
+        for row, actor in enumerate(self.ids):
+            person = roster.get(actor) if actor else None
+            self.persons[row] = person
+            if person is not None and person.role:
+                self.groups[row] = self._group(person.role)
+        self._strangers = self._count_strangers()
+
     def snapshot(self) -> dict[str, Any]:
         """The ids, groups and activity, as JSON-able values and arrays."""
         return {
@@ -121,10 +133,19 @@ class People:
         self._row_of = {actor: row for row, actor in enumerate(self.ids) if row != CROWD and row not in free}
         self._group_of = {name: index for index, name in enumerate(state["group_names"])}
         self.persons = [self._roster.get(actor) if actor else None for actor in self.ids]
-        self._strangers = sum(self.persons[row] is None for row in self._row_of.values())
+        self._strangers = self._count_strangers()
         self.crowded = int(state["crowded"])
         for name in ("groups", "services", "active_days", "last_day"):
             setattr(self, name, np.array(state[name]))
+
+    def _follow(self, roster: Mapping[str, Person]) -> None:
+        self._roster = roster
+        self._zoned = any(person.zone is not None for person in roster.values())
+        self._scheduled = {actor for actor, person in roster.items() if person.shift is not None or person.leave}
+        self._room = max(self._max - 1 - len(roster), 0)  # for people who are not on the roster
+
+    def _count_strangers(self) -> int:
+        return sum(self.persons[row] is None for row in self._row_of.values())
 
     def _admit(self, event: AccessEvent) -> int:
         actor = event.actor.id

@@ -32,6 +32,12 @@ def summary(replayed: Replayed) -> list[str]:
         )
         places = ", ".join(str(keeper.dead_letters) for keeper in replayed.keepers if keeper.dead_letters.exists())
         lines.append(f"{rejected:,} rejected ({reasons}); the dead letters are in {places}")
+    lines += replayed.complaints
+    if ahead := sum(keeper.changes_ahead for keeper in replayed.keepers):
+        lines.append(
+            f"{ahead:,} recorded changes of context lie at positions that are not in this log, so the alerts are not "
+            "those of the run; name its inputs as it did"
+        )
     budget = engines[0].config.risk.budget
     lines.append(
         f"{len(replayed.alerts)} alerts; of the budget of {budget:g} in 1,000 employee-days, "

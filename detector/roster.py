@@ -7,7 +7,7 @@ from datetime import date, time
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from detector.errors import ContextError
+from detector.errors import ColumnError, ContextError
 
 REQUIRED = ("id",)
 OPTIONAL = ("name", "role", "department", "hired", "leaves", "host", "zone", "shift", "leave")
@@ -70,19 +70,31 @@ def read_roster(path: Path) -> Mapping[str, Person]:
             raise ContextError(f"{where}: the column 'id' is empty; every person needs the actor id of the events")
         if actor in people:
             raise ContextError(f"{where}: {actor!r} is listed twice; keep one line a person")
-        people[actor] = Person(
-            id=actor,
-            name=row["name"],
-            role=row["role"],
-            department=row["department"],
-            hired=_date(row["hired"], where, "hired"),
-            leaves=_date(row["leaves"], where, "leaves"),
-            host=tuple(row["host"].replace(";", " ").split()),
-            zone=_zone(row["zone"], where),
-            shift=_shift(row["shift"], where),
-            leave=tuple(_stretch(part, where) for part in row["leave"].split(";") if part.strip()),
-        )
+        try:
+            people[actor] = person_of(row)
+        except ColumnError as error:
+            raise ContextError(f"{where}: {error}") from error
     return people
+
+
+def person_of(row: Mapping[str, str]) -> Person:
+    """The person of whom a line, or an entry of a topic, tells; every column is there, "" where nothing is known.
+
+    Raises:
+        ColumnError: a value is malformed.
+    """
+    return Person(
+        id=row["id"],
+        name=row["name"],
+        role=row["role"],
+        department=row["department"],
+        hired=_date(row["hired"], "hired"),
+        leaves=_date(row["leaves"], "leaves"),
+        host=tuple(row["host"].replace(";", " ").split()),
+        zone=_zone(row["zone"]),
+        shift=_shift(row["shift"]),
+        leave=tuple(_stretch(part) for part in row["leave"].split(";") if part.strip()),
+    )
 
 
 def read_subjects(path: Path) -> tuple[str, ...]:
@@ -113,39 +125,37 @@ def _rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
         raise ContextError(f"{path}: cannot read the roster: {error}") from error
 
 
-def _date(text: str, where: str, column: str) -> date | None:
+def _date(text: str, column: str) -> date | None:
     if not text:
         return None
     try:
         return date.fromisoformat(text[:10])
     except ValueError as error:
-        raise ContextError(f"{where}: {column} is {text!r}; expected a date such as 2026-03-02") from error
+        raise ColumnError(column, text, "a date such as 2026-03-02") from error
 
 
-def _zone(text: str, where: str) -> ZoneInfo | None:
+def _zone(text: str) -> ZoneInfo | None:
     if not text:
         return None
     try:
         return ZoneInfo(text)
     except (ZoneInfoNotFoundError, ValueError) as error:
-        raise ContextError(f"{where}: zone is {text!r}; expected an IANA name such as Asia/Shanghai") from error
+        raise ColumnError("zone", text, "an IANA name such as Asia/Shanghai") from error
 
 
-def _shift(text: str, where: str) -> tuple[time, time] | None:
+def _shift(text: str) -> tuple[time, time] | None:
     if not text:
         return None
     try:
         start, end = (time.fromisoformat(part.strip().zfill(5)) for part in text.split("-"))
     except ValueError as error:
-        raise ContextError(f"{where}: shift is {text!r}; expected two times such as 22:00-06:00") from error
+        raise ColumnError("shift", text, "two times such as 22:00-06:00") from error
     return start, end
 
 
-def _stretch(text: str, where: str) -> tuple[date, date]:
+def _stretch(text: str) -> tuple[date, date]:
     first, _, last = text.strip().partition("/")
-    start, end = _date(first, where, "leave"), _date(last or first, where, "leave")
+    start, end = _date(first, "leave"), _date(last or first, "leave")
     if start is None or end is None or end < start:
-        raise ContextError(
-            f"{where}: leave is {text.strip()!r}; expected a first and last day such as 2026-03-02/2026-03-06"
-        )
+        raise ColumnError("leave", text.strip(), "a first and last day such as 2026-03-02/2026-03-06")
     return start, end

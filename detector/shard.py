@@ -15,7 +15,7 @@ from alerts.condense import Condenser, CondenserConfig, Reason
 from detector.calendar import DAY_S
 from detector.closing import Closed
 from detector.config import Config
-from detector.context import Context
+from detector.context import Context, check_of
 from detector.engine import Engine
 from detector.errors import CheckpointError
 from detector.people import STRANGERS_GROUP
@@ -137,6 +137,10 @@ class Shard:
         self.counts["records"] += len(records)
         return self._judge(decided)
 
+    def adopt(self, context: Context) -> None:
+        """Go by another context from the next record on."""
+        self.engine.adopt(context)
+
     def conclude(self, arrived: float | None) -> list[Alert]:
         """The log ends here: judge what was held back and close the open days.
 
@@ -166,7 +170,7 @@ class Shard:
     def snapshot(self) -> State:
         """Everything to go on from here, as arrays by name."""
         own = {
-            "key": self._tokens.token("check", "key"),
+            "key": check_of(self._tokens),
             "mapping": self.mapping,
             "counts": dict(sorted(self.counts.items())),
             "known": msgspec.to_builtins(dict(sorted(self.known.items()))),
@@ -182,7 +186,7 @@ class Shard:
             CheckpointError: one of them is another.
         """
         own = unpacked_values(state["shard"])
-        if own["key"] != self._tokens.token("check", "key"):
+        if own["key"] != check_of(self._tokens):
             raise CheckpointError(
                 "the saved state was made with another key, so that nobody in it would be recognised; give that key "
                 "by privacy.key_file, or begin with an empty state folder"

@@ -2,13 +2,16 @@
 
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
 from alerts.alert import Alert
 from alerts.errors import StaleOwnerError, UnavailableError
+from detector.context import Context
 from detector.errors import CheckpointError
 from detector.feed import BATCH_RECORDS, require_lines
 from detector.keeper import Keeper, Setting
+from detector.lookout import FRESH_S, Lookout
 from detector.outlet import Outlet
 from detector.shard import partition_count, partition_shard
 from streams import DeadLetterError, Position
@@ -32,21 +35,28 @@ class Worker:
         kafka: the topic and the group.
         sleep: waits for so many seconds.
         outlet: passes alerts on to their topic, if there is one.
+        lookout: sees what is known beside the events; without one that stays as it is.
 
     Raises:
         StreamError, DetectorError, AlertsError: in words for the person who started it.
     """
 
     def __init__(
-        self, setting: Setting, kafka: KafkaConfig, sleep: Callable[[float], None], outlet: Outlet | None = None
+        self,
+        setting: Setting,
+        kafka: KafkaConfig,
+        sleep: Callable[[float], None],
+        outlet: Outlet | None = None,
+        lookout: Lookout | None = None,
     ) -> None:
-        self._outlet = outlet
+        self._outlet, self.lookout = outlet, lookout
         self._setting, self._topic, self._sleep = setting, kafka.topic, sleep
         self._keepers: dict[int, Keeper] = {}
         self._late: list[Alert] = []  # committed and not yet told
         self._count = 0  # of the topic's partitions, 0 while unknown
         self.events = Counter[str]()
-        """How many partitions were assigned, revoked and lost, and how many commits refused by the store, so far."""
+        """How many partitions were assigned, revoked and lost, how many commits the store refused, and how many shards
+        took over another context while they were here, so far."""
         self.waiting = ""
         """Why nothing can be committed at the moment, in words; "" when all is well."""
         self.poll_seconds = 0.0
@@ -67,6 +77,8 @@ class Worker:
     def advance(self, limit: int = BATCH_RECORDS) -> tuple[int, list[Alert]]:
         """Take in at most ``limit`` records; how many there were, and the alerts that opened or changed."""
         self._commit_due()  # what could not be committed before
+        if self.lookout is not None and not self.waiting and self.lookout.look():
+            self._adopt(self.lookout.context)
         read = self._read(limit) if not self.waiting else 0
         if self._setting.clock() - self._reported >= REPORT_S:
             self._reported = self._setting.clock()
@@ -104,6 +116,9 @@ class Worker:
         """Own a partition from now on, and go on from its last checkpoint."""
         self.events["assigned"] += 1
         self._require_same_count(count)
+        if self.lookout is not None:
+            self.lookout.look(FRESH_S)  # its former owner may have seen more than we have
+            self._setting = replace(self._setting, context=self.lookout.context)
         keeper = self._opened(partition_shard(self._topic, partition, count))
         require_lines(keeper.shard)
         self._keepers[partition] = keeper
@@ -151,6 +166,13 @@ class Worker:
             except UnavailableError:
                 self._sleep(pause)
         return Keeper(self._setting, shard)
+
+    def _adopt(self, context: Context) -> None:
+        """Let every shard that goes by another context go by this one, and record from where on."""
+        for partition, keeper in sorted(self._keepers.items()):
+            if keeper.adopt(context):
+                self.events["contexts"] += 1
+                self._commit(partition, keeper)
 
     def _commit_due(self) -> None:
         self.waiting = ""

@@ -4,9 +4,11 @@ from streams.kafka.client import KafkaConfig
 from streams.kafka.group import KafkaGroup, Owner
 from streams.kafka.letters import LetterTopic, LetterWriter
 from streams.kafka.partition import KafkaPartition, count_partitions
+from streams.kafka.table import Entry, read_table
 from streams.kafka.writer import TopicWriter
 
 __all__ = [
+    "Entry",
     "KafkaConfig",
     "KafkaGroup",
     "KafkaPartition",
@@ -15,4 +17,5 @@ __all__ = [
     "Owner",
     "TopicWriter",
     "count_partitions",
+    "read_table",
 ]

@@ -149,13 +149,11 @@ def partitions_of(consumer: Any, config: KafkaConfig) -> set[int]:
     return set(consumer.partitions_for_topic(config.topic) or ())
 
 
-def require_topic(consumer: Any, config: KafkaConfig) -> set[int]:
-    """The numbers of the topic's partitions; `SourceError` when there is no such topic."""
+def require_topic(consumer: Any, config: KafkaConfig, key: str = "source.kafka.topic") -> set[int]:
+    """The numbers of the topic's partitions; `SourceError` when there is no such topic, which `key` names."""
     found = partitions_of(consumer, config)
     if not found:
-        raise SourceError(
-            f"{config.topic}: no such topic at {servers_of(config)}; make it, or check source.kafka.topic"
-        )
+        raise SourceError(f"{config.topic}: no such topic at {servers_of(config)}; make it, or check {key}")
     return found
 
 

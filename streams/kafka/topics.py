@@ -13,12 +13,17 @@ from streams.errors import SourceError
 from streams.kafka.client import KafkaConfig, open_admin, servers_of
 from streams.sources.source import MAX_RECORD_BYTES
 
-Use = Literal["source", "alerts", "dead_letters"]
+Use = Literal["source", "alerts", "dead_letters", "context"]
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
 ENVELOPE_BYTES = 16_384  # room for keys, headers and framing around a record
 LETTER_LIMIT = 2 * MAX_RECORD_BYTES  # so that no record is too large to be a dead letter
+SETTINGS_OF: dict[Use, dict[str, str]] = {
+    "dead_letters": {"max.message.bytes": str(LETTER_LIMIT)},
+    "context": {"cleanup.policy": "compact"},
+}
+"""What a topic is made with, where that is not the broker's to say."""
 SETTINGS = ("cleanup.policy", "max.message.bytes", "min.insync.replicas", "retention.bytes", "retention.ms")
 
 
@@ -80,7 +85,7 @@ class Topics:
 
     def make(self, name: str, partitions: int, replication: int, use: Use) -> bool:
         """Make the topic unless there is one, which stays as it is; whether it was made."""
-        settings = {"max.message.bytes": str(LETTER_LIMIT)} if use == "dead_letters" else {}
+        settings = SETTINGS_OF.get(use, {})
         wanted = {"num_partitions": partitions, "replication_factor": replication, "configs": settings}
         try:
             (made,) = self._admin.create_topics({name: wanted}, raise_errors=False)["topics"]
@@ -103,12 +108,14 @@ class Topics:
 
 def faults_of(topic: Topic, use: Use) -> Iterator[Fault]:
     """What would lose or cut records in a topic of this use, grave or not."""
-    need = "READ" if use == "source" else "WRITE"
+    need = "READ" if use in ("source", "context") else "WRITE"
     if topic.rights is not None and need not in topic.rights:
         yield Fault(True, f"we may not {need.lower()} it; grant {need} to our user")
     if not topic.settings:
         yield Fault(False, "its settings cannot be seen; grant DESCRIBE_CONFIGS to our user")
-    if use != "alerts" and "compact" in topic.settings.get("cleanup.policy", ""):
+    if use == "context" and topic.settings and topic.settings["cleanup.policy"] != "compact":
+        yield Fault(True, "what is old in it is deleted, the last word on a key too; set cleanup.policy=compact")
+    if use in ("source", "dead_letters") and "compact" in topic.settings.get("cleanup.policy", ""):
         yield Fault(
             True, "it is compacted, so that all but the last record of a key disappear; set cleanup.policy=delete"
         )
@@ -117,7 +124,7 @@ def faults_of(topic: Topic, use: Use) -> Iterator[Fault]:
     elif topic.replication <= (topic.number("min.insync.replicas") or 0):
         yield Fault(False, "one broker away stops all writing; set min.insync.replicas below the replication")
     retention, limit = topic.number("retention.ms"), topic.number("max.message.bytes")
-    if use != "alerts" and retention is not None and 0 <= retention < DAY_MS:
+    if use in ("source", "dead_letters") and retention is not None and 0 <= retention < DAY_MS:
         yield Fault(False, f"{_span(retention)} is soon: what is not read by then is gone; set retention.ms to days")
     if use == "source" and limit is not None and limit > MAX_RECORD_BYTES + ENVELOPE_BYTES:
         yield Fault(False, f"records longer than {MAX_RECORD_BYTES} bytes are rejected, though it takes them")

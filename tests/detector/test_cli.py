@@ -258,6 +258,28 @@ def test_a_bad_configuration_is_refused_in_words_that_name_file_and_key(
     assert [words for words in expected if words not in err] == []
 
 
+def test_a_run_is_repeated_by_its_contexts_and_files_on_the_command_line_replace_a_topic(
+    small_log: SmallLog, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    config = config_of(small_log, tmp_path)
+    assert innerwatch("replay", small_log.events, "--config", config, "--state", tmp_path / "state") == 0
+    told, _ = capfd.readouterr()
+    bare = tmp_path / "bare.toml"
+    bare.write_text(
+        '[source.kafka]\nservers = ["nowhere:1"]\n[context]\ntopic = "people"\n'
+        "[risk]\nwarm_up_days = 3\nbudget = 60.0\n[profiles]\nrecent_events = 4096\n"
+    )
+    assert innerwatch("replay", small_log.events, "--config", bare, "--contexts", tmp_path / "state") == 0
+    assert capfd.readouterr().out == told
+    files = ["--roster", small_log.roster, "--honey", small_log.honey]
+    assert innerwatch("replay", small_log.events, "--config", bare, *files) == 0
+    assert capfd.readouterr().out == told
+    assert innerwatch("replay", small_log.events, "--config", bare) == 1
+    assert "context.topic is read at source.kafka.servers, which is not set or replaced" in capfd.readouterr().err
+    assert innerwatch("replay", small_log.events, "--config", config, "--contexts", tmp_path) == 1
+    assert "no state here" in capfd.readouterr().err
+
+
 def test_map_test_gives_events_and_says_what_is_not_mapped(capfd: pytest.CaptureFixture[str]) -> None:
     assert innerwatch("map", "test", "cloudtrail", SAMPLE, "--most", "5") == 0
     out, err = capfd.readouterr()

@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from alerts import tables
 from alerts.alert import Alert
 from alerts.schema import CURRENT
 from detector.config import StateConfig, load_config
@@ -28,8 +29,8 @@ def state(tmp_path: Path) -> Path:
 def older(state: Path) -> None:
     """Take the database back to the version before migrations."""
     with closing(sqlite3.connect(state / STORE)) as database, database:
-        for table in ("outbox", "snapshots", "contexts", "context_changes", "alembic_version"):
-            database.execute(f"DROP TABLE {table}")
+        for name in {*tables.metadata.tables, "alembic_version"} - {"alerts", "checkpoints"}:
+            database.execute(f"DROP TABLE {name}")
         database.execute("ALTER TABLE checkpoints DROP COLUMN former")
         database.execute("CREATE TABLE meta (schema_version INTEGER NOT NULL)")
         database.execute("INSERT INTO meta VALUES (1)")

@@ -3,7 +3,7 @@
 import gc
 import weakref
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from io import BytesIO
 from typing import Any
 
@@ -11,8 +11,11 @@ import pytest
 from prometheus_client import generate_latest
 
 from alerts.alert import Alert
-from detector.config import RunConfig
+from detector.config import Config, RunConfig
+from detector.context import Context, read_context
 from detector.live import Live
+from detector.lookout import Lookout
+from streams import SourceError, Tokens
 from tests.detector.heard import Heard
 
 
@@ -46,6 +49,7 @@ class Hand:
 
     events: Counter[str] = field(default_factory=Counter)
     poll_seconds: float = 0.0
+    lookout: Lookout | None = None
 
     def advance(self) -> tuple[int, list[Alert]]:
         return 0, []
@@ -140,3 +144,32 @@ def test_a_refused_commit_is_said_and_counted(clock: Clock) -> None:
     text = generate_latest(live.metrics.registry).decode()
     assert 'innerwatch_shard_events_total{event="refused"} 1.0' in text
     assert 'innerwatch_lag_records{shard="t-0-of-1"} 7.0' in text
+
+
+def test_a_context_is_said_when_it_changes_and_what_is_wrong_with_it_once(clock: Clock) -> None:
+    def read() -> Context:
+        if isinstance(seen[-1], SourceError):
+            raise seen[-1]
+        return seen[-1]
+
+    first = read_context(Config(), Tokens(bytes(16)))
+    second = replace(read_context(Config(), Tokens(bytes(17))), complaints=("t-0@1: left out", "t-0@2: left out"))
+    seen: list[Any] = [first]
+    hand, log = Hand(lookout=Lookout(read, first, 10.0, clock)), Heard()
+    live = live_of(hand, clock, log)
+    said: list[list[Any]] = []
+    for following in (first, second, second, SourceError("away"), SourceError("away"), second):
+        seen.append(following)
+        clock.now += 10.0
+        assert hand.lookout is not None
+        hand.lookout.look()
+        before = len(log.lines)
+        live.round()
+        said.append([facts.get("why") or facts["digest"] for event, facts in log.lines[before:] if event == "context"])
+    complaints = list(second.complaints)
+    assert said[:3] == [[first.digest[:12]], [second.digest[:12], *complaints], []]
+    assert said[3:] == [["away", *complaints], [], complaints]
+    hand.events["contexts"] = 3
+    live.round()
+    text = generate_latest(live.metrics.registry).decode()
+    assert 'innerwatch_shard_events_total{event="contexts"} 3.0' in text

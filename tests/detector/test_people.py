@@ -135,3 +135,73 @@ def test_a_service_account_is_known_as_one() -> None:
     people = People({}, 20)
     rows = [row(people, "BATCH", type="service"), row(people, "A")]
     assert people.services[rows].tolist() == [True, False]
+
+
+def group(people: People, actor: str) -> str:
+    return people.group_names[people.groups[people.find(actor) or 0]]
+
+
+def test_with_another_roster_people_join_the_peers_of_their_role_and_keep_their_rows() -> None:
+    people = People({"A": Person("A", role="clerk"), "B": Person("B", role="clerk")}, 20)
+    rows = [row(people, actor) for actor in ("A", "B")]
+    people.active_days[rows[0]] = 7
+    london = ZoneInfo("Europe/London")
+    people.adopt({"A": Person("A", role="adjuster", zone=london, shift=(time(22), time(6))), "B": Person("B", "clerk")})
+    assert [row(people, actor) for actor in ("A", "B")] == rows
+    assert [group(people, actor) for actor in ("A", "B")] == ["adjuster", "clerk"]
+    assert people.active_days[rows[0]] == 7
+    assert people.zones(np.array(rows)) == {0: london}
+    assert people.off_hours(np.array(rows[:1]), np.array([23]), np.array([FRIDAY])).tolist() == [False]
+    assert people.persons[rows[0]] == Person("A", role="adjuster", zone=london, shift=(time(22), time(6)))
+
+
+def test_without_a_role_in_the_new_roster_or_without_a_line_people_keep_their_peers() -> None:
+    people = People({"A": Person("A", role="clerk"), "B": Person("B", role="clerk", shift=(time(22), time(6)))}, 20)
+    rows = [row(people, actor, role="auditor") for actor in ("A", "B", "C")]
+    people.adopt({"A": Person("A"), "C": Person("C", role="clerk")})
+    assert [group(people, actor) for actor in ("A", "B", "C")] == ["clerk", "clerk", "clerk"]
+    assert people.persons[rows[1]] is None
+    assert people.off_hours(np.array(rows[1:2]), np.array([23]), np.array([FRIDAY])).tolist() == [True]
+
+
+def test_who_leaves_the_roster_is_a_stranger_and_who_joins_it_is_none() -> None:
+    everyone = {f"E{n}": Person(f"E{n}", role="clerk") for n in range(12)}
+    people = People(everyone, 14)
+    for actor in everyone:
+        row(people, actor)
+    people.adopt({"E0": Person("E0", role="clerk")})
+    row(people, "NEW")
+    gone = people.evict(none(people))
+    assert len(gone) > 0
+    assert people.find("E0") not in gone.tolist()
+    people.adopt(everyone)
+    staff = {people.find(actor) for actor in everyone} - {None}
+    assert not staff & set(people.evict(none(people)).tolist())
+
+
+def test_a_roster_that_fills_all_rows_takes_them_from_strangers_at_the_next_eviction() -> None:
+    people = People({}, 16)
+    for n in range(15):
+        row(people, f"A{n}")
+    people.adopt({f"E{n}": Person(f"E{n}") for n in range(15)})
+    assert row(people, "E0") == CROWD
+    assert len(people.evict(none(people))) == 15
+    rows = [row(people, f"E{n}") for n in range(15)]
+    assert CROWD not in rows
+    assert len(people) == 16
+
+
+def test_adopting_again_or_after_a_restore_changes_nothing_more() -> None:
+    first = {"A": Person("A", role="clerk"), "B": Person("B", role="clerk")}
+    second = {"A": Person("A", role="lawyer"), "C": Person("C", role="adjuster")}
+    people = People(first, 20)
+    for actor in ("A", "B", "C"):
+        row(people, actor)
+    twin = People(first, 20)
+    state = people.snapshot()
+    arrays = {name: value for name, value in state.items() if isinstance(value, np.ndarray)}
+    twin.restore(arrays | unpacked_values(packed_values({k: v for k, v in state.items() if k not in arrays})))
+    for one in (people, twin, twin):
+        one.adopt(second)
+    assert people.group_names == twin.group_names == [STRANGERS_GROUP, "clerk", "lawyer", "adjuster"]
+    assert people.groups[: len(people)].tolist() == twin.groups[: len(twin)].tolist()

@@ -50,6 +50,8 @@ def test_a_good_topic_has_no_faults_and_says_how_it_is() -> None:
         (msgspec.structs.replace(GOOD, replication=2), "source", False, "one broker away stops all writing"),
         (changed(retention_ms="3600000"), "source", False, "1.0 hours is soon"),
         (changed(max_message_bytes="5000000"), "source", False, "longer than 1048576 bytes are rejected"),
+        (changed(), "context", True, "the last word on a key too; set cleanup.policy=compact"),
+        (changed(cleanup_policy="compact,delete"), "context", True, "what is old in it is deleted"),
         (changed(), "dead_letters", False, "set max.message.bytes=2097152"),
     ],
 )
@@ -59,8 +61,9 @@ def test_what_would_lose_or_cut_records_is_said(topic: Topic, use: Use, grave: b
     assert words in fault.words
 
 
-def test_a_compacted_topic_of_alerts_is_fine_and_unknown_rights_are_no_fault() -> None:
-    assert list(faults_of(changed(cleanup_policy="compact", retention_ms="1"), "alerts")) == []
+def test_a_compacted_topic_of_alerts_or_of_a_context_is_fine_and_unknown_rights_are_no_fault() -> None:
+    for use in ("alerts", "context"):
+        assert list(faults_of(changed(cleanup_policy="compact", retention_ms="1"), use)) == []
     assert list(faults_of(msgspec.structs.replace(GOOD, rights=None), "source")) == []
 
 
