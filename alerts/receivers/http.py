@@ -267,7 +267,7 @@ def _cut_after(seconds: float) -> Iterator[Callable[[str, Mapping[str, Any]], No
 
     def cut() -> None:
         over.set()
-        for one in list(sockets):
+        for one in sockets:
             with suppress(OSError):
                 # Not the TLS socket's own, which would pull the session from under the thread that reads.
                 socket.socket.shutdown(one, socket.SHUT_RDWR)
