@@ -129,7 +129,8 @@ def test_of_several_addresses_only_those_allowed_are_called_until_one_connects(s
 def test_after_a_connection_no_other_address_is_tried(server: PlainServer) -> None:
     server.answers(503)
     resolve = answering(["127.0.0.1", "127.0.0.1", "127.0.0.2"])
-    call(f"http://a.example:{server.port}", resolve=resolve, allow_plain=True, allow_networks=LOOPBACK)
+    answer = call(f"http://a.example:{server.port}", resolve=resolve, allow_plain=True, allow_networks=LOOPBACK)
+    assert answer.outcome.detail == "HTTP 503"
     assert len(server.requests) == 1
 
 

@@ -16,6 +16,7 @@ from tests.alerts.receivers.fakes.jira import Fake
 from tests.alerts.receivers.fakes.server import Fault, Reply
 from tests.alerts.receivers.fakes.webhook import NOW
 from tests.alerts.receivers.notices import hostile_notice, make_notice
+from tests.alerts.samples import make_alert, make_finding
 
 EMPTY_TEXT = {
     "type": "doc",
@@ -95,6 +96,14 @@ def test_hostile_text_is_text_there(fake: Fake, receiver: Receiver) -> None:
     assert fake.reasons == []
     for text in fake.shown():
         assert text.isprintable()
+
+
+def test_text_cannot_end_the_block_without_format(fake: Fake, receiver: Receiver) -> None:
+    alert = make_alert(findings=(make_finding(sentence="{noformat} !http://x/y.png! {NoFormat:title=x}"),))
+    for revision in (1, 2):
+        assert receiver.send([make_notice(alert=alert, revision=revision)], NOW)[0].verdict is Verdict.DELIVERED
+    assert fake.reasons == []
+    assert any("!http://x/y.png!" in text for text in fake.shown())
 
 
 def test_an_answer_that_is_no_list_makes_no_issue(

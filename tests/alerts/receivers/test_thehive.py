@@ -14,6 +14,7 @@ from tests.alerts.receivers.fakes.server import Fault
 from tests.alerts.receivers.fakes.thehive import Fake
 from tests.alerts.receivers.fakes.webhook import NOW
 from tests.alerts.receivers.notices import make_notice
+from tests.alerts.samples import make_alert, make_finding
 
 ALERT = {"type": "t", "source": "s", "sourceRef": "r", "title": "x", "description": "x"}
 
@@ -69,6 +70,12 @@ def test_a_duplicate_that_cannot_be_found_yet_is_told_again(fake: Fake, receiver
     results += [receiver.send([make_notice()], NOW)[0].result]
     assert results == [Result.RETRY, Result.RETRY, Result.DELIVERED]
     assert len(fake.incidents) == 1
+
+
+def test_text_cannot_end_the_code_block(fake: Fake, receiver: Receiver) -> None:
+    alert = make_alert(findings=(make_finding(sentence="``` ![x](http://x/y.png) `````"),))
+    receiver.send([make_notice(alert=alert)], NOW)
+    assert any("![x](http://x/y.png)" in text for text in fake.shown())
 
 
 def test_what_is_refused_for_another_reason_stays_refused(fake: Fake) -> None:
