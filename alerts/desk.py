@@ -73,6 +73,10 @@ class Desk:
         One transaction does both and takes them out of the outbox: done twice it changes nothing.
         """
         with self._transaction() as connection:
+            if not outbox.of_receiver(connection, DESK, 1):
+                return 0
+        with self._transaction() as connection:
+            connection.execute(tables.HOLD, {"shard": DESK})  # those who look at the queue take in as well
             waiting = outbox.of_receiver(connection, DESK, AT_ONCE)
             every = [Silencing(_silences(connection, now)), *stages, Deduplication()]
             for delivery in waiting:

@@ -180,6 +180,12 @@ ACQUIRE = text(
     "ON CONFLICT (shard) DO UPDATE SET epoch = checkpoints.epoch + 1 RETURNING epoch"
 )
 
+# Whoever else does this waits until the transaction ends; the epoch stays as it was.
+HOLD = text(
+    "INSERT INTO checkpoints (shard, epoch) VALUES (:shard, 0) "
+    "ON CONFLICT (shard) DO UPDATE SET epoch = checkpoints.epoch"
+)
+
 
 def time_text(time: datetime) -> str:
     """An aware time as it is stored: RFC 3339 in UTC with six decimals.

@@ -17,10 +17,6 @@ from alerts.receivers.table import open_receiver
 from detector.config import Config, ReceiverConfig
 from detector.home import database_of
 
-RESEND_S: Final = {"alertmanager": 60.0}
-"""Kinds that forget an alert unless they are told of it again: Alertmanager does after five minutes."""
-
-
 LEAST_WAIT_S, LONGEST_WAIT_S = 0.2, 2.0
 """Between two looks at what is to be told: with a batch's own time, well below the wait for a checkpoint."""
 AWAY_S: Final = 5.0
@@ -66,7 +62,7 @@ def open_dispatcher(config: Config, desk: Desk, stack: ExitStack, told: Told | N
     posts = {}
     for name, one in config.delivery.receivers.items():
         receiver = stack.enter_context(closing(open_named(config, name)))
-        posts[name] = Post(receiver, one.language, resend_of(one))
+        posts[name] = Post(receiver, one.language, resend_of(one, receiver))
     return Dispatcher(desk, posts, stages_of(config), told)
 
 
@@ -100,9 +96,9 @@ def trial_notice(now: float, language: str) -> Notice:
     return Notice(key=f"{alert.alert_id}.test", alert=alert, revision=1, language=language, test=True)
 
 
-def resend_of(receiver: ReceiverConfig) -> float:
+def resend_of(config: ReceiverConfig, receiver: Receiver) -> float:
     """After how many seconds a receiver is told again of an alert that is still firing, 0 for never."""
-    return RESEND_S.get(receiver.kind, 0.0) if receiver.resend_s is None else receiver.resend_s
+    return (receiver.limits.resend_s or 0.0) if config.resend_s is None else config.resend_s
 
 
 def deliver(dispatcher: Dispatcher, stop: Waiting, now: Callable[[], float], away: Callable[[str], None]) -> int:

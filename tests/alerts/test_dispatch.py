@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from itertools import pairwise
 from zoneinfo import ZoneInfo
@@ -327,3 +328,11 @@ def test_an_incident_that_is_not_there_is_an_error_in_words(desk: Desk) -> None:
         desk.incident("zz")
     with pytest.raises(UnknownAlertError):
         desk.incident("")
+
+
+def test_those_who_take_in_at_once_do_not_meet(desk: Desk, place: Place, commit: Callable[..., None]) -> None:
+    commit(*numbered(60))
+    with closing(Desk(place.url, place.password_file)) as other, ThreadPoolExecutor(2) as pool:
+        taken = list(pool.map(lambda one: one.take_in([], ["soc"], START), (desk, other)))
+    assert sum(taken) == 60
+    assert len(desk.incidents()) == len(desk.tasks()) == 60

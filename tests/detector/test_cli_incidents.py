@@ -8,13 +8,17 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from io import BytesIO
 from pathlib import Path
 
 import pytest
 
+from alerts.incident import State
 from detector.app import run
+from detector.config import load_config
+from detector.deliver import open_desk
 from streams import Tokens
 from tests.detector.heard import Heard
 from tests.detector.small import KEY, SmallLog
@@ -71,6 +75,12 @@ def config_at(folder: Path, hook: Hook) -> Path:
     return config
 
 
+def opened(config: Path) -> str:
+    """The id of an incident that is not closed."""
+    with closing(open_desk(load_config(config))) as desk:
+        return next(one.incident_id for one in desk.incidents() if one.state is not State.CLOSED)
+
+
 def test_an_incident_is_worked_on_from_the_first_look_to_the_verdict(watched: Path, hook: Hook, capsys) -> None:
     config = str(config_at(watched, hook))
     assert innerwatch("incidents", "list", "--config", config) == 0
@@ -94,16 +104,16 @@ def test_an_incident_is_worked_on_from_the_first_look_to_the_verdict(watched: Pa
 
 def test_delivery_is_a_process_of_its_own_that_tells_and_resolves(watched: Path, hook: Hook, capsys) -> None:
     config = config_at(watched, hook)
+    assert innerwatch("incidents", "list", "--config", str(config)) == 0
     process = subprocess.Popen(
         [sys.executable, "-m", "detector.cli", "deliver", "--config", config], stderr=subprocess.PIPE, env=os.environ
     )
     try:
         until = time.monotonic() + 30
-        while not hook.taken:
+        incident = opened(config)
+        while not any(one["data"]["alert"]["alert_id"] == incident for one in hook.taken.values()):
             assert time.monotonic() < until
             time.sleep(0.1)
-        firing = next(iter(hook.taken.values()))
-        incident = firing["data"]["alert"]["alert_id"]
         close = ["incidents", "close", incident, "--verdict", "false_positive", "--reason", "a robot", "--by", "lee"]
         innerwatch(
             "incidents", "reopen", incident, "--reason", "as it may be closed", "--by", "lee", "--config", str(config)

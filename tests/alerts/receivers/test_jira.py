@@ -101,7 +101,7 @@ def test_hostile_text_is_text_there(fake: Fake, receiver: Receiver) -> None:
 def test_text_cannot_end_the_block_without_format(fake: Fake, receiver: Receiver) -> None:
     alert = make_alert(findings=(make_finding(sentence="{noformat} !http://x/y.png! {NoFormat:title=x}"),))
     for revision in (1, 2):
-        assert receiver.send([make_notice(alert=alert, revision=revision)], NOW)[0].verdict is Verdict.DELIVERED
+        assert receiver.send([make_notice(alert=alert, revision=revision)], NOW)[0].result is Result.DELIVERED
     assert fake.reasons == []
     assert any("!http://x/y.png!" in text for text in fake.shown())
 
