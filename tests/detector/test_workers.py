@@ -117,7 +117,7 @@ def test_three_workers_that_share_a_postgresql_store_end_as_if_none_had_been_kil
     del points["before a dead letter"], points["after a dead letter"]  # which are those of files
     result = drive(
         log, kafka_broker, tmp_path, 3, planned(2, list(points), 2, 24),
-        **in_common(kafka_broker, postgres, postgres_url, "killed"),
+        **in_common(kafka_broker, postgres, postgres_url, "workers"),
     )  # fmt: skip
     assert result["wrong"] == []
     assert result["alerts"] > 5

@@ -137,12 +137,12 @@ def test_how_far_it_is_told_to_kafka_for_those_who_watch_it_there(kafka_broker: 
 
 
 def test_an_offset_that_is_gone_is_refused_and_not_skipped(kafka_broker: Broker) -> None:
-    kafka_broker.publish("gone", VALUES)
+    kafka_broker.publish("emptied", VALUES)
     with closing(KafkaAdminClient(bootstrap_servers=kafka_broker.address)) as admin:
-        admin.delete_records({TopicPartition("gone", 0): 12})
+        admin.delete_records({TopicPartition("emptied", 0): 12})
     with (
-        joined(kafka_broker, "gone", Ledger({0: 5})) as group,
-        pytest.raises(SourceError, match=r"^gone-0: cannot resume at offset 5, the partition holds 12 to 20"),
+        joined(kafka_broker, "emptied", Ledger({0: 5})) as group,
+        pytest.raises(SourceError, match=r"^emptied-0: cannot resume at offset 5, the partition holds 12 to 20"),
     ):
         awaited(group, 1)
 

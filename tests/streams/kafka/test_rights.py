@@ -33,7 +33,7 @@ def bearer(subject: str, until: int) -> str:
 
 
 def read(config: KafkaConfig) -> list[bytes]:
-    source = KafkaPartition(config)
+    source = KafkaPartition(config, 0)
     values: list[bytes] = []
     while not source.finished:
         values += [record.raw for record in source.next_batch(100)]
