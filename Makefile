@@ -58,7 +58,7 @@ packages:
 
 test: lint packages  ## everything: lint, the fast tests, then the slow ones
 	$(BIN)/pytest -q -n 2 -m "not slow"
-	$(BIN)/pytest -q -n 2 --dist worksteal -m slow
+	$(BIN)/pytest -q -n 2 -m slow
 
 bench: $(READY) packages  ## measure speed, memory and latency on one core
 	$(BIN)/python -m tests.bench
