@@ -145,8 +145,13 @@ def servers_of(config: KafkaConfig) -> str:
 
 
 def partitions_of(consumer: Any, config: KafkaConfig) -> set[int]:
-    """The numbers of the topic's partitions, none when there is no such topic."""
-    return set(consumer.partitions_for_topic(config.topic) or ())
+    """The numbers of the topic's partitions, none when there is no such topic; `SourceError` when nobody answers."""
+    try:
+        return set(consumer.partitions_for_topic(config.topic) or ())
+    except errors.KafkaError as error:  # the broker was there for the connection, and is gone again
+        raise SourceError(
+            f"{config.topic}: {servers_of(config)} did not answer ({error}); check the broker"
+        ) from error
 
 
 def require_topic(consumer: Any, config: KafkaConfig, key: str = "source.kafka.topic") -> set[int]:

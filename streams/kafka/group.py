@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Protocol
 
 import kafka  # type: ignore[import-untyped]
@@ -107,7 +107,8 @@ class KafkaGroup(kafka.ConsumerRebalanceListener):  # type: ignore[misc]
 
     def close(self) -> None:
         """Leave the group, so that others need not wait for the session to end; closing twice is harmless."""
-        self._consumer.close(autocommit=False, timeout_ms=LEAVE_MS)
+        with suppress(errors.KafkaError):  # then the session ends by itself
+            self._consumer.close(autocommit=False, timeout_ms=LEAVE_MS)
 
     def on_partitions_assigned(self, assigned: Iterable[Any]) -> None:
         """Called by the client."""

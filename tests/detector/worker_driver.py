@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 import time
+import traceback
 from collections.abc import Iterator
 from contextlib import closing
 from itertools import islice
@@ -87,7 +88,7 @@ def child(config: Config, key: bytes, plan: list[Any], out: Path) -> None:
         with out.open("ab") as file:
             code = run(config, Tokens(key), file, Silent())
     except BaseException as error:
-        sys.stderr.write(f"{type(error).__name__}: {error}\n")
+        traceback.print_exception(error)
     finally:
         os._exit(code)
 

@@ -1,5 +1,7 @@
 """A partition of a real broker; what every source promises is tested in sources/test_conformance.py."""
 
+from contextlib import closing
+
 import pytest
 from kafka import KafkaAdminClient, KafkaProducer, TopicPartition
 
@@ -106,3 +108,12 @@ def test_an_offset_that_the_partition_does_not_have_is_refused_and_not_skipped(k
         reading.next_batch(20)
     reading.close()
     assert [record.raw for record in drained(partition_of(kafka_broker, "short"))] == VALUES[12:]
+
+
+def test_a_broker_that_falls_silent_once_it_has_answered_is_an_error_in_words(kafka_broker: Broker) -> None:
+    kafka_broker.publish("falls-silent", VALUES)
+    config = KafkaConfig((kafka_broker.address,), "falls-silent")
+    with closing(module.open_consumer(config, group_id=None, request_timeout_ms=1_000)) as consumer:
+        with kafka_broker.stopped(), pytest.raises(SourceError, match="did not answer .* check the broker"):
+            module.require_topic(consumer, config)
+        assert module.require_topic(consumer, config) == {0}
