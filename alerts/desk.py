@@ -7,7 +7,7 @@ from typing import Any, Final
 import msgspec
 import sqlalchemy as sa
 
-from alerts import intake, outbox, schema, tables
+from alerts import feedback, intake, outbox, schema, tables
 from alerts.alert import Alert
 from alerts.database import Database
 from alerts.errors import AmbiguousAlertError, IncidentError, StaleOwnerError, UnknownAlertError
@@ -186,10 +186,12 @@ class Desk:
     def act(self, incident_id: str, act: str, author: str, now: float, text: str = "", **changes: Any) -> Incident:
         """Change an incident and note it; closing resolves its alerts at their receivers, reopening fires them again.
 
+        A verdict is told to the detector, and what it said is taken back when the incident is opened again.
+
         Raises:
             IncidentError: it is closed already, or the text is too long.
         """
-        incident, _, _ = self.incident(incident_id)
+        incident, alerts, _ = self.incident(incident_id)
         if len(text) > LONGEST_TEXT:
             raise IncidentError(f"a text of {len(text):,} characters; keep it to {LONGEST_TEXT:,}")
         reopened = incident.state is State.CLOSED and changes.get("state", State.CLOSED) is not State.CLOSED
@@ -204,6 +206,11 @@ class Desk:
             if changes.get("state") is State.CLOSED or reopened:
                 phase = Phase.FIRING if reopened else Phase.RESOLVED
                 intake.turn(connection, incident.incident_id, phase, now)
+            if reopened:
+                feedback.withdraw(connection, incident.incident_id, author, now)
+            elif changes.get("verdict"):
+                said = author, changes.get("reason", ""), now
+                feedback.give(connection, incident.incident_id, alerts, Verdict(changes["verdict"]), said)
         return self.incident(incident.incident_id)[0]
 
     def silence(self, silence: Silence) -> int:
@@ -240,6 +247,23 @@ class Desk:
             found = connection.execute(query).all()
         pairs = [(msgspec.json.decode(body, type=Alert), Verdict(verdict or "")) for body, verdict in found]
         return [(alert, verdict) for alert, verdict in pairs if matcher.matches(alert)]
+
+    def withdraw_feedback(self, number: int, author: str, now: float) -> bool:
+        """Take back what a verdict said to the detector, and leave the verdict; whether there was anything."""
+        with self._transaction() as connection:
+            incident_id = feedback.withdraw_one(connection, number, author, now)
+            if incident_id is not None:
+                intake.note(connection, incident_id, Entry(now, author, "withdrew", f"feedback {number}"))
+        return incident_id is not None
+
+    def feedback(self) -> list[tuple[feedback.Feedback, int]]:
+        """All that verdicts ever said to the detector, and on how many days of a shard each has made a difference."""
+        row = tables.checkpoints
+        with self._transaction() as connection:
+            found = feedback.given(connection, every=True)
+            counters = connection.execute(sa.select(row.c.counters).where(row.c.counters.is_not(None))).scalars().all()
+        counted = [msgspec.json.decode(one, type=dict[str, int]) for one in counters]
+        return [(one, sum(counts.get(f"feedback.{one.number}", 0) for counts in counted)) for one in found]
 
     def close(self) -> None:
         """Let go of the database; closing twice is the same as once."""
