@@ -99,7 +99,7 @@ def test_a_detection_that_is_often_wrong_counts_for_less_and_others_for_as_much(
 def test_a_verdict_that_is_taken_back_leaves_nothing_behind(verdict: str) -> None:
     watch, kept, untaught = told_of(), told_of(), told_of()
     for one in (watch, kept):
-        adopt(one, lesson(verdict), *wrong("bulk_export"), *right("odd_hours"))
+        adopt(one, lesson(verdict), *([] if verdict == TRUE else [*wrong("bulk_export"), *right("odd_hours")]))
     for one in (watch, kept, untaught):
         play(one, LATER[1:4], exports(8))
     adopt(watch)
@@ -107,8 +107,8 @@ def test_a_verdict_that_is_taken_back_leaves_nothing_behind(verdict: str) -> Non
     for one in (watch, kept, untaught):
         play(one, LATER[4:8])
     levels = [judged(one, LATER[8], exports(8)) for one in (watch, kept, untaught)]
-    assert levels[0] == pytest.approx(levels[2], abs=0.75)
-    assert abs(levels[1] - levels[2]) > 0.75
+    assert levels[0] == pytest.approx(levels[2], abs=1.0)
+    assert abs(levels[1] - levels[2]) > 1.0
 
 
 def test_a_verdict_ends_by_the_time_of_the_log() -> None:
