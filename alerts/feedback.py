@@ -18,8 +18,9 @@ TEACHES: Final = (Verdict.TRUE_POSITIVE, Verdict.BENIGN_POSITIVE, Verdict.FALSE_
 class Feedback(msgspec.Struct, frozen=True, kw_only=True):
     """One verdict about one actor's alerts in an incident.
 
-    `detections` are those that were told. `given` and `withdrawn` are when, by the clock, and `ends` is the time in
-    the log at which it ends, all Unix seconds; `withdrawn` is None while nobody has taken it back.
+    `detections` are those that were told, and `risk` how high, 0 to 100. `given` and `withdrawn` are when, by the
+    clock, and `ends` is the time in the log at which it ends, all Unix seconds; `withdrawn` is None while nobody has
+    taken it back.
     """
 
     number: int
@@ -27,6 +28,7 @@ class Feedback(msgspec.Struct, frozen=True, kw_only=True):
     actor: str
     verdict: Verdict
     detections: tuple[str, ...]
+    risk: float
     author: str
     reason: str
     given: float
@@ -50,6 +52,7 @@ def give(
             "actor": actor,
             "verdict": verdict.value,
             "detections": msgspec.json.encode(detections).decode(),
+            "risk": max(alert.risk for alert in mine),
             "author": author,
             "reason": reason,
             "given": now,

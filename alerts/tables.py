@@ -183,6 +183,7 @@ feedback = Table(
     Column("actor", ordered(), nullable=False),
     Column("verdict", String(16), nullable=False),
     Column("detections", Text, nullable=False),
+    Column("risk", Double, nullable=False),
     Column("author", String, nullable=False),
     Column("reason", Text, nullable=False),
     Column("given", Double, nullable=False),

@@ -69,8 +69,7 @@ class Engine:
         self.gate = Gate(config.learning)
         self.recent = Recent(config.profiles.recent_events)
         self.teller = Teller(self)
-        self.lessons = Lessons(JOINT)
-        self.lessons.take(context.lessons, {}, -np.inf, self.people.active_days)
+        self.lessons = Lessons()
         self.levels = np.zeros((0, 2))  # accounting day, and the actor's decayed level on it
         self.slot_days = np.full(SLOTS, NEVER, np.int64)
         self.pending = NEVER  # the closed day that waits to be learned
@@ -237,16 +236,16 @@ class Engine:
         """
         threshold = self.budget.threshold
         joint = MOST_JOINT if JOINT in self.detections else 0.0
-        overlay = self.lessons.overlay
         actors = running.keys()[0]
-        bound = self.risk.score_many(actors, reached.after, np.inf, overlay(actors)).level
+        lowered = self.lessons.lowered(actors)
+        bound = self.risk.score_many(actors, reached.after, least=np.inf).level + lowered
         near = bound >= threshold - joint - SLACK_NATS
         if not near.any():
             return {}
         events, scores = self.scores.trace(running, groups, reached, near)
-        rows = running.rows[events]
-        judged = self.risk.score_many(rows, scores, threshold if joint else np.inf, overlay(rows))
-        worth = np.flatnonzero(judged.level >= threshold)
+        rows, least = running.rows[events], threshold - float(lowered.max())
+        judged = self.risk.score_many(rows, scores, least if joint else np.inf)
+        worth = np.flatnonzero(judged.level >= threshold - self.lessons.lowered(rows))
         return {int(events[place]): judged.of(place) for place in worth.tolist()}
 
     def _complete(self, columns: Columns, groups: NDArray[np.int64], days: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -278,20 +277,20 @@ class Engine:
         if len(rows):
             self.began, self.closed_until = (day if self.began == NEVER else self.began), day
             scores = self.scores.of_days(rows, day)
-            plain = self.risk.score_many(rows, scores)
-            overlay = self.lessons.overlay(rows)
-            judged = plain if overlay is None else self.risk.score_many(rows, scores, overlay=overlay)
+            judged = self.risk.score_many(rows, scores)
             settled = self.active_days >= UNSETTLED_DAYS
             level = judged.level if settled else np.zeros(len(rows))
             open_ = self.teller.open_many(rows, day)
             if settled:
                 self.risk.learn_many(rows, scores, judged, ~open_)
             people = ~self.people.services[rows]
-            # By the levels without lessons: what one verdict keeps quiet does not lower the bar for everybody else.
-            self.budget.close(day, rows[people], (plain.level * settled)[people], settled, self.ready)
+            self.budget.close(day, rows[people], level[people], settled, self.ready)
             self.people.active_days[rows] += 1
             self.people.last_day[rows] = day
-            self._apply_lessons(day, rows, plain.level, judged.level)
+            for row in self.lessons.accepted(self.people.active_days):
+                self.gate.accept(row)
+            for row in self.lessons.expire((day + 1) * DAY_S):
+                self.gate.refuse(row)
             told = open_ | self.lessons.watched(rows)
             self.gate.judge(rows, slot, level, told, self.people.active_days[rows])
             age = np.maximum(day - self.levels[rows, 0], 0.0)
@@ -304,19 +303,6 @@ class Engine:
         if self.pending != NEVER:
             self.learn_pending()
         self.pending = day
-
-    def _apply_lessons(
-        self, day: int, rows: NDArray[np.int64], plain: NDArray[np.float64], judged: NDArray[np.float64]
-    ) -> None:
-        """Count where lessons made the difference on a closed day, learn what was benign for long, end what is over."""
-        threshold = self.budget.threshold
-        if self.ready:
-            self.lessons.count(rows[(plain >= threshold) != (judged >= threshold)])
-            self.teller.keep_quiet(rows[(plain >= threshold) & (judged < threshold)], day)
-        for row in self.lessons.accepted(self.people.active_days):
-            self.gate.accept(row)
-        for row in self.lessons.expire((day + 1) * DAY_S):
-            self.gate.refuse(row)
 
     def learn_pending(self) -> None:
         """Learn the day that has waited: actors whose day was unremarkable and who have no open episode."""

@@ -112,14 +112,6 @@ class Teller:
         self._quiet[rows] = DAYS_AGO
         self._last[rows] = 0
 
-    def keep_quiet(self, rows: NDArray[np.int64], day: int) -> None:
-        """The day of rows (n,) would have been told but for lessons; each episode of such days counts in the budget."""
-        moment = day * DAY_S
-        open_ = self.open_many(rows, day) | (self._quiet[rows] + self._episode_s > moment)
-        self._quiet[rows[~open_]] = moment
-        for _ in range(int((~open_).sum())):
-            self._engine.budget.save()
-
     def open_many(self, rows: NDArray[np.int64], day: int) -> NDArray[np.bool_]:
         """Whether an episode of each row (n,) was open at some time of the accounting day, (n,)."""
         return np.asarray(self._opened[rows] + self._episode_s > day * DAY_S, np.bool_)
@@ -180,15 +172,21 @@ class Teller:
         row, day = int(scene.columns.rows[index]), int(scene.days[index])
         level, moment = verdict.level, float(scene.moments[index])
         # Telling raises the threshold, so what passed it when the piece began need not pass now.
-        if row == CROWD or level < engine.budget.threshold:
+        bar = engine.budget.threshold
+        if row == CROWD or level < bar - float(engine.lessons.lowered(np.array([row]))[0]):
             return []
         strengths = self._strengths(verdict)
-        # A level that a verdict raised may have nothing above its share; then what was accumulated most is named.
+        # Below the usual bar there may be nothing above its share; then what was accumulated most is named.
         strongest = int(strengths.argmax()) if strengths.any() else int(self._owners[verdict.accumulated.argmax()])
         named = np.flatnonzero(strengths >= WORTH_NATS).tolist() or [strongest]
         bits = sum(1 << place for place in named)
         if not self._is_news(row, day, level, bits, moment):
             return []
+        if engine.lessons.excuses(row, {self._names[place] for place in named}, level, day):
+            self._keep_quiet(row, moment)
+            return []
+        if level < bar:
+            engine.lessons.helped(row, day)
         self._open(row, moment)
         self._last[row] = day, level, bits
         findings = tuple(self._finding(scene, verdict, index, place, float(strengths[place])) for place in named)
@@ -201,6 +199,12 @@ class Teller:
             return True
         last_day, last_level, last_bits = self._last[row].tolist()
         return day != last_day or level >= last_level + RISE_NATS or bool(bits & ~int(last_bits))
+
+    def _keep_quiet(self, row: int, moment: float) -> None:
+        """What is excused would have opened an episode, and counts in the budget: it buys nobody else's alert."""
+        if moment >= max(self._opened[row], self._quiet[row]) + self._episode_s:
+            self._quiet[row] = moment
+            self._engine.budget.save()
 
     def _open(self, row: int, moment: float) -> None:
         if moment >= self._opened[row] + self._episode_s:

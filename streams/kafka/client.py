@@ -149,9 +149,7 @@ def partitions_of(consumer: Any, config: KafkaConfig) -> set[int]:
     try:
         return set(consumer.partitions_for_topic(config.topic) or ())
     except errors.KafkaError as error:  # the broker was there for the connection, and is gone again
-        raise SourceError(
-            f"{config.topic}: {servers_of(config)} did not answer ({error}); check the broker"
-        ) from error
+        raise SourceError(f"{config.topic}: {servers_of(config)} did not answer ({error}); check the broker") from error
 
 
 def require_topic(consumer: Any, config: KafkaConfig, key: str = "source.kafka.topic") -> set[int]:

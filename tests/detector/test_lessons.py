@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from detector.detections import DETECTIONS
 from detector.engine import Engine
-from detector.lessons import FALSE, LEAST_VERDICTS, MOST_DOUBT, PROBATION_DAYS, TRUE, Lesson, doubts
+from detector.lessons import FALSE, PROBATION_DAYS, TRUE, WATCH_NATS, Lesson
 from detector.telling import Told
 from streams import AccessEvent
-from tests.detector.office import admit, at, engine, event, ordinary_day, saved, working_days
+from tests.detector.office import HONEY, admit, at, engine, event, ordinary_day, saved, working_days
 
 ODD, NAME = "E05", "E-05"
 EVERYTHING = tuple(DETECTIONS)
@@ -24,11 +24,11 @@ PAST = working_days(0, 14)
 LATER = working_days(0, 60)[14:]
 
 
-def exports(count: int) -> Callable[[int], list[AccessEvent]]:
-    """Five exports of so many records in the middle of a day."""
+def exports(count: int, acts: int = 5) -> Callable[[int], list[AccessEvent]]:
+    """Exports of so many records in the middle of a day."""
     return lambda day: [
         event(ODD, at(day, 11.0 + step / 4), f"C-{5_000 * day + step}", action="export", count=count)
-        for step in range(5)
+        for step in range(acts)
     ]
 
 
@@ -40,8 +40,10 @@ def play(watch: Engine, days: Sequence[int], acts: Callable[[int], list[AccessEv
     return [one for one in told if one.actor == ODD]
 
 
-def lesson(verdict: str, number: int = 1, detections: Sequence[str] = EVERYTHING, until: float = FOREVER) -> Lesson:
-    return Lesson(number, NAME, verdict, tuple(detections), until)
+def lesson(
+    verdict: str, number: int = 1, detections: Sequence[str] = EVERYTHING, until: float = FOREVER, risk: float = 99.0
+) -> Lesson:
+    return Lesson(number, NAME, verdict, tuple(detections), risk, until)
 
 
 def adopt(watch: Engine, *lessons: Lesson) -> None:
@@ -69,46 +71,46 @@ def level(watch: Engine) -> float:
     return float(watch.levels[row, 1])
 
 
-def judged(watch: Engine, day: int, acts: Callable[[int], list[AccessEvent]]) -> float:
-    """The level of a last day on which this is done."""
-    play(watch, [day], acts)
-    watch.finish()
-    row, closed = watch.people.find(ODD), watch.closed()[-1]
-    return float(closed.levels[closed.rows.tolist().index(row)])
+@pytest.mark.parametrize("verdict", FALSE)
+def test_the_same_again_is_not_told_and_what_is_stronger_or_other_is(verdict: str) -> None:
+    day = LATER[12:13]
+    untaught = told_of()
+    (*_, last) = play(untaught, day, exports(8))
+    found, risk = {finding.detection for one in [last] for finding in one.findings}, last.risk
+    for detections, before, is_told in (
+        (EVERYTHING, risk, False),
+        (found, risk, False),
+        (found - {"bulk_export"}, risk, True),
+        (EVERYTHING, 10.0, True),
+    ):
+        watch = told_of()
+        adopt(watch, lesson(verdict, detections=sorted(detections), risk=before))
+        assert bool(play(watch, day, exports(8))) is is_told
 
 
-def wrong(detection: str, count: int = 30, first: int = 100) -> list[Lesson]:
-    """Verdicts on others, elsewhere."""
-    return [Lesson(first + n, f"E-{n}", "false_positive", (detection,), FOREVER) for n in range(count)]
-
-
-def right(detection: str, count: int = 10, first: int = 500) -> list[Lesson]:
-    return [Lesson(first + n, f"E-{n}", TRUE, (detection,), FOREVER) for n in range(count)]
-
-
-def test_a_detection_that_is_often_wrong_counts_for_less_and_others_for_as_much() -> None:
-    doubted, other, untaught = told_of(), told_of(), told_of()
-    adopt(doubted, *wrong("bulk_export"), *right("odd_hours"))
-    adopt(other, *wrong("odd_hours"), *right("bulk_export"))
-    levels = [judged(one, LATER[12], exports(8)) for one in (doubted, other, untaught)]
-    assert levels[0] < levels[2] - 0.5
-    assert levels[1] >= levels[2] - 0.5
+def test_a_planted_record_is_told_whatever_was_said() -> None:
+    watch = told_of()
+    adopt(watch, lesson("false_positive"))
+    assert play(watch, LATER[1:2], lambda day: [event(ODD, at(day, 11.0), HONEY)])
 
 
 @pytest.mark.parametrize("verdict", [*FALSE, TRUE])
-def test_a_verdict_that_is_taken_back_leaves_nothing_behind(verdict: str) -> None:
-    watch, kept, untaught = told_of(), told_of(), told_of()
-    for one in (watch, kept):
-        adopt(one, lesson(verdict), *([] if verdict == TRUE else [*wrong("bulk_export"), *right("odd_hours")]))
-    for one in (watch, kept, untaught):
-        play(one, LATER[1:4], exports(8))
+def test_a_verdict_that_is_taken_back_in_time_leaves_nothing_behind_but_what_was_not_told(verdict: str) -> None:
+    watch, untaught = told_of(), told_of()
+    adopt(watch, lesson(verdict))
+    play(watch, LATER[1:2])
     adopt(watch)
-    assert watch.lessons.held == []
-    for one in (watch, kept, untaught):
-        play(one, LATER[4:8])
-    levels = [judged(one, LATER[8], exports(8)) for one in (watch, kept, untaught)]
-    assert levels[0] == pytest.approx(levels[2], abs=1.0)
-    assert abs(levels[1] - levels[2]) > 1.0
+    play(untaught, LATER[1:2])
+    left, right = ({k: v for k, v in one.snapshot().items() if k != "teller/last"} for one in (watch, untaught))
+    assert same(left, right)
+
+
+def test_what_was_kept_quiet_is_told_when_the_verdict_is_taken_back() -> None:
+    watch = told_of()
+    adopt(watch, lesson("false_positive"))
+    assert not play(watch, LATER[1:3], exports(60))
+    adopt(watch)
+    assert play(watch, LATER[3:4], exports(60))
 
 
 def test_a_verdict_ends_by_the_time_of_the_log() -> None:
@@ -130,7 +132,7 @@ def normal_days(watch: Engine) -> int:
     return watch.baselines.normal(index, row, int(watch.people.groups[row])).days
 
 
-def test_who_was_found_out_teaches_no_baseline_and_is_told_of_earlier() -> None:
+def test_who_was_found_out_teaches_no_baseline_and_has_a_lower_bar() -> None:
     watched, untaught = told_of(), told_of()
     adopt(watched, lesson(TRUE))
     before = normal_days(watched)
@@ -138,9 +140,21 @@ def test_who_was_found_out_teaches_no_baseline_and_is_told_of_earlier() -> None:
         play(one, LATER[1:14])
     assert normal_days(watched) <= before
     assert normal_days(untaught) > before
-    for one in (watched, untaught):
-        play(one, LATER[14:16], exports(12))
-    assert level(watched) > level(untaught)
+    rows = np.array([watched.people.find(ODD), watched.people.find("E06")])
+    assert watched.lessons.lowered(rows).tolist() == [WATCH_NATS, 0.0]
+
+
+def test_who_has_a_lower_bar_is_told_of_earlier_and_that_is_counted() -> None:
+    first, found = [], []
+    for lessons in ([], [lesson(TRUE, number=7)]):
+        watch = told_of()
+        adopt(watch, *lessons)
+        told = [play(watch, [day], exports(1, acts=1 + step % 3)) for step, day in enumerate(LATER[12:27])]
+        first.append([one[0].time for one in told if one])
+        found.append(watch.lessons.differences())
+    assert any(there < here for here, there in zip(*first, strict=False))
+    assert found[0] == {}
+    assert found[1][7] > 0
 
 
 def test_what_stays_benign_for_long_becomes_normal() -> None:
@@ -159,19 +173,17 @@ def test_what_stays_benign_for_long_becomes_normal() -> None:
 
 def test_what_a_verdict_keeps_quiet_lowers_the_bar_for_nobody_else() -> None:
     watch, untaught = told_of(), told_of()
-    adopt(watch, *wrong("bulk_export", 300), *right("odd_hours", 100))
+    adopt(watch, lesson("false_positive"))
     for one in (watch, untaught):
-        play(one, LATER[1:14], exports(8))
-    assert watch.budget.threshold >= untaught.budget.threshold - 1.0
+        play(one, LATER[12:16], exports(60))
+    assert watch.budget.threshold == untaught.budget.threshold
+    assert watch.budget.told < untaught.budget.told
 
 
-def test_days_on_which_a_lesson_made_the_difference_are_counted_once() -> None:
+def test_days_on_which_a_lesson_decided_are_counted_once() -> None:
     watch = told_of()
-    adopt(watch, lesson(TRUE, number=7))
-    row = watch.people.find(ODD)
-    watch.lessons.count(np.array([row]))
-    watch.lessons.count(np.array([0]))
-    watch.lessons.count(np.array([row]))
+    adopt(watch, lesson("false_positive", number=7))
+    assert not play(watch, LATER[1:3], exports(60))
     assert watch.lessons.differences() == {7: 2}
     assert watch.lessons.differences() == {}
 
@@ -216,18 +228,7 @@ def test_a_snapshot_from_before_there_were_lessons_is_taken() -> None:
     assert play(old, LATER[12:13], exports(60))
 
 
-def test_a_detection_is_doubted_by_how_much_more_often_it_was_wrong_than_all() -> None:
-    lessons = [*wrong("bulk_export"), *right("bulk_export", 1), *wrong("odd_hours", 10), *right("odd_hours", 20)]
-    doubted, trusted = doubts(lessons, ["bulk_export", "odd_hours"]).tolist()
-    assert doubted > 1.0
-    assert trusted == 0.0
-
-
-def test_few_verdicts_doubt_nothing_and_many_only_so_much() -> None:
-    assert not doubts(wrong("bulk_export", LEAST_VERDICTS - 1), ["bulk_export", "odd_hours"]).any()
-    many = wrong("bulk_export", 5_000) + right("odd_hours", 5_000)
-    assert doubts(many, ["bulk_export"]).max() == MOST_DOUBT
-
-
-def test_without_verdicts_nothing_is_laid_over() -> None:
-    assert told_of().lessons.overlay(np.arange(5)) is None
+def test_a_lesson_about_somebody_elsewhere_is_nothing_here() -> None:
+    watch = told_of()
+    watch.adopt(replace(watch.context, lessons=(lesson(TRUE),)), {})
+    assert watch.lessons.held == []

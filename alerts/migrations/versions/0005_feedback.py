@@ -23,6 +23,7 @@ def upgrade() -> None:
         sa.Column("actor", ordered(), nullable=False),
         sa.Column("verdict", sa.String(16), nullable=False),
         sa.Column("detections", sa.Text, nullable=False),
+        sa.Column("risk", sa.Double, nullable=False),
         sa.Column("author", sa.String, nullable=False),
         sa.Column("reason", sa.Text, nullable=False),
         sa.Column("given", sa.Double, nullable=False),
