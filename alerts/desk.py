@@ -7,7 +7,7 @@ from typing import Any, Final
 import msgspec
 import sqlalchemy as sa
 
-from alerts import intake, outbox, schema, tables
+from alerts import intake, outbox, regroup, schema, tables
 from alerts.alert import Alert
 from alerts.database import Database
 from alerts.errors import AmbiguousAlertError, IncidentError, StaleOwnerError, UnknownAlertError
@@ -153,20 +153,14 @@ class Desk:
         Raises:
             UnknownAlertError, AmbiguousAlertError: none, or several, begin so.
         """
-        row, log, joined = tables.incidents, tables.incident_log, tables.incident_alerts
-        begins = row.c.incident_id.startswith(incident_id.lower(), autoescape=True)
+        log, joined = tables.incident_log, tables.incident_alerts
         with self._transaction() as connection:
-            found = connection.execute(sa.select(row).where(begins).limit(2)).mappings().all() if incident_id else []
-            if len(found) != 1:
-                kind = AmbiguousAlertError if found else UnknownAlertError
-                how_many = "several incidents begin" if found else "no incident begins"
-                raise kind(f"{self._database.place}: {how_many} with {incident_id!r}; list the incidents for their ids")
-            incident = _incident(found[0])
+            incident = self._found(connection, incident_id)
             bodies = connection.execute(
                 sa.select(tables.alerts.c.body)
                 .join(joined, joined.c.alert_id == tables.alerts.c.alert_id)
                 .where(joined.c.incident_id == incident.incident_id)
-                .order_by(tables.alerts.c.opened_at)
+                .order_by(tables.alerts.c.opened_at, tables.alerts.c.alert_id)
             ).scalars()
             alerts = [msgspec.json.decode(body, type=Alert) for body in bodies]
             entries = connection.execute(
@@ -187,24 +181,55 @@ class Desk:
         """Change an incident and note it; closing resolves its alerts at their receivers, reopening fires them again.
 
         Raises:
-            IncidentError: it is closed already, or the text is too long.
+            IncidentError: it is closed already, was merged, or the text is too long.
         """
-        incident, _, _ = self.incident(incident_id)
         if len(text) > LONGEST_TEXT:
             raise IncidentError(f"a text of {len(text):,} characters; keep it to {LONGEST_TEXT:,}")
-        reopened = incident.state is State.CLOSED and changes.get("state", State.CLOSED) is not State.CLOSED
-        if incident.state is State.CLOSED and changes and not reopened:
-            raise IncidentError(f"incident {incident.incident_id} is closed; reopen it first")
         row = tables.incidents
         with self._transaction() as connection:
+            connection.execute(tables.HOLD, {"shard": DESK})
+            incident = self._found(connection, incident_id)
+            reopened = incident.state is State.CLOSED and changes.get("state", State.CLOSED) is not State.CLOSED
+            if changes and (incident.merged_into or not reopened):
+                _require_open(incident)
+            this = row.c.incident_id == incident.incident_id
             if changes:
-                this = row.c.incident_id == incident.incident_id
                 connection.execute(sa.update(row).where(this).values(**changes))
             intake.note(connection, incident.incident_id, Entry(now, author, act, text))
             if changes.get("state") is State.CLOSED or reopened:
                 phase = Phase.FIRING if reopened else Phase.RESOLVED
                 intake.turn(connection, incident.incident_id, phase, now)
-        return self.incident(incident.incident_id)[0]
+            return self._found(connection, incident.incident_id)
+
+    def merge(self, incident_id: str, into: str, author: str, now: float) -> Incident:
+        """Move all alerts of an incident to another, which is given back; the former is closed and points there.
+
+        Receivers are told nothing by that: the alerts go on. `split` undoes it.
+
+        Raises:
+            IncidentError: one of them is closed, or both are the same.
+            UnknownAlertError, AmbiguousAlertError: none, or several, begin so.
+        """
+        with self._transaction() as connection:
+            connection.execute(tables.HOLD, {"shard": DESK})
+            source, target = self._found(connection, incident_id), self._found(connection, into)
+            for one in (source, target):
+                _require_open(one)
+            regroup.merge(connection, source, target, author, now)
+            return self._found(connection, target.incident_id)
+
+    def split(self, incident_id: str, alert_ids: Sequence[str], author: str, now: float) -> Incident:
+        """Move some alerts of an incident to one of their own, which is given back. `merge` undoes it.
+
+        Raises:
+            IncidentError: it is closed, no alert is named, or the one that gave the incident its id.
+            UnknownAlertError: an id begins none or several of its alerts.
+        """
+        with self._transaction() as connection:
+            connection.execute(tables.HOLD, {"shard": DESK})
+            source = self._found(connection, incident_id)
+            _require_open(source)
+            return self._found(connection, regroup.split(connection, source, alert_ids, author, now))
 
     def silence(self, silence: Silence) -> int:
         """Keep a silence; its number."""
@@ -245,11 +270,29 @@ class Desk:
         """Let go of the database; closing twice is the same as once."""
         self._database.close()
 
+    def _found(self, connection: sa.Connection, begins: str) -> Incident:
+        row = tables.incidents
+        this = row.c.incident_id.startswith(begins.lower(), autoescape=True)
+        found = connection.execute(sa.select(row).where(this).limit(2)).mappings().all() if begins else []
+        if len(found) != 1:
+            kind = AmbiguousAlertError if found else UnknownAlertError
+            how_many = "several incidents begin" if found else "no incident begins"
+            raise kind(f"{self._database.place}: {how_many} with {begins!r}; list the incidents for their ids")
+        return _incident(found[0])
+
     def _require_owner(self, connection: sa.Connection) -> None:
         row = tables.checkpoints
         epoch = connection.execute(sa.select(row.c.epoch).where(row.c.shard == DESK).with_for_update()).scalar()
         if epoch != self._epoch:
             raise StaleOwnerError(f"{self._database.place}: another process delivers now; stop this one")
+
+
+def _require_open(incident: Incident) -> None:
+    if incident.merged_into:
+        where = incident.merged_into
+        raise IncidentError(f"incident {incident.incident_id} was merged into {where}; work there, or split alerts off")
+    if incident.state is State.CLOSED:
+        raise IncidentError(f"incident {incident.incident_id} is closed; reopen it first")
 
 
 def _task(row: Mapping[Any, Any]) -> Task:

@@ -55,11 +55,10 @@ def turn(connection: sa.Connection, incident_id: str, phase: Phase, now: float) 
 def _home_of(connection: sa.Connection, alert: Alert, now: float) -> str:
     """The incident that a new alert belongs to: an open one of the same actor, or its own."""
     row = tables.incidents
-    mine = (row.c.actor == alert.actor) & (row.c.state != State.CLOSED.value)
-    found = connection.execute(sa.select(row.c.incident_id).where(mine).order_by(row.c.opened_at)).scalar()
-    if found is not None:
+    found = _open_incident_of(connection, alert.actor)
+    if found:
         note(connection, found, Entry(now, ITSELF, "joined", f"alert {alert.alert_id}"))
-        return str(found)
+        return found
     connection.execute(
         sa.insert(row).values(
             incident_id=alert.alert_id,
@@ -76,6 +75,19 @@ def _home_of(connection: sa.Connection, alert: Alert, now: float) -> str:
     )
     note(connection, alert.alert_id, Entry(now, ITSELF, "opened", f"alert {alert.alert_id}"))
     return alert.alert_id
+
+
+def _open_incident_of(connection: sa.Connection, actor: str) -> str:
+    """The open incident of an actor that opened first, or that one of theirs was merged into; "" for none."""
+    row = tables.incidents
+    mine = (row.c.actor == actor) & ((row.c.state != State.CLOSED.value) | (row.c.merged_into != ""))
+    for one in connection.execute(sa.select(row).where(mine).order_by(row.c.opened_at)).mappings().all():
+        found = one
+        while found["merged_into"]:  # no incident is merged into one that was, so this ends
+            found = connection.execute(sa.select(row).where(row.c.incident_id == found["merged_into"])).mappings().one()
+        if found["state"] != State.CLOSED.value:
+            return str(found["incident_id"])
+    return ""
 
 
 def _join(

@@ -30,7 +30,7 @@ def incident_table(incidents: Sequence[Incident], zone: tzinfo) -> Table:
             _day(one.opened_at, zone),
             _day(one.updated_at, zone),
             escape(one.owner),
-            one.verdict.value,
+            f"merged into {one.merged_into[:8]}" if one.merged_into else one.verdict.value,
         )
     return table
 

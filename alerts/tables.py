@@ -21,7 +21,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import Double
 
-VERSIONS = ("0001", "0002", "0003", "0004")
+VERSIONS = ("0001", "0002", "0003", "0004", "0006")
 """The schema's versions, oldest first, as the files of `alerts/migrations/versions` are numbered."""
 
 metadata = MetaData()
@@ -111,6 +111,7 @@ incidents = Table(
     Column("owner", String, nullable=False),
     Column("verdict", String(16), nullable=False),
     Column("reason", Text, nullable=False),
+    Column("merged_into", String(20), nullable=False, server_default=text("''")),
 )
 
 incident_alerts = Table(
