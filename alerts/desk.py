@@ -8,11 +8,11 @@ import msgspec
 import sqlalchemy as sa
 
 from alerts import intake, outbox, regroup, schema, tables
-from alerts.alert import Alert
+from alerts.alert import Alert, Severity
 from alerts.database import Database
 from alerts.errors import AmbiguousAlertError, IncidentError, StaleOwnerError, UnknownAlertError
 from alerts.incident import Entry, Incident, State, Verdict
-from alerts.pipeline import Deduplication, Matcher, Silence, Silencing, Stage
+from alerts.pipeline import Matcher, Silence, Stage
 from alerts.receivers.receiver import Phase
 
 DESK: Final = "desk"
@@ -78,21 +78,22 @@ class Desk:
         with self._transaction() as connection:
             connection.execute(tables.HOLD, {"shard": DESK})  # those who look at the queue take in as well
             waiting = outbox.of_receiver(connection, DESK, AT_ONCE)
-            every = [Silencing(_silences(connection, now)), *stages, Deduplication()]
+            moment = intake.moment_of(connection, _silences(connection, now), now)
             for delivery in waiting:
-                intake.admit(connection, delivery, every, receivers, now)
+                intake.admit(connection, delivery, stages, receivers, moment)
             outbox.remove(connection, waiting)
         return len(waiting)
 
     def due(self, receiver: str, now: float, limit: int) -> list[tuple[Task, Alert]]:
-        """What a receiver is to be told by now, the longest waiting first."""
+        """What a receiver is to be told by now, the longest waiting first, and of those the most severe."""
         row = tables.deliveries
+        mildness = sa.case(*[(tables.alerts.c.severity == one.value, -rank) for rank, one in enumerate(Severity)])
         ripe = (row.c.receiver == receiver) & (row.c.state != "dead") & (row.c.due <= now)
         query = (
             sa.select(row, tables.alerts.c.body)
             .join(tables.alerts, tables.alerts.c.alert_id == row.c.alert_id)
             .where(ripe)
-            .order_by(row.c.due, row.c.alert_id)
+            .order_by(row.c.due, mildness, row.c.alert_id)
             .limit(limit)
         )
         with self._transaction() as connection:

@@ -161,7 +161,9 @@ deliveries = Table(
     Column("since", Double, nullable=False),
     Column("detail", Text, nullable=False),
     Column("remote_id", Text, nullable=False),
+    Column("admitted", Double, nullable=False, server_default=text("0")),
     Index("ix_deliveries_state_due", "state", "due"),
+    Index("ix_deliveries_admitted", "admitted"),
 )
 
 silences = Table(

@@ -212,6 +212,8 @@ class ReceiverConfig(_Section):
     kind: str
     language: Literal["en", "zh"] = "en"
     resend_s: Annotated[float, Field(ge=0)] | None = None
+    hourly: Annotated[int, Field(ge=0)] | None = None
+    inhibit_hours: Annotated[float, Field(ge=0)] | None = None
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -232,6 +234,8 @@ class RouteConfig(_Section):
 class DeliveryConfig(_Section):
     """Who is told of alerts, by ``innerwatch deliver``."""
 
+    hourly: Annotated[int, Field(ge=0)] = 30
+    inhibit_hours: Annotated[float, Field(ge=0)] = 8.0
     receivers: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,63}$")], ReceiverConfig] = {}
     routes: tuple[RouteConfig, ...] = ()
 

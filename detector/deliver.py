@@ -11,9 +11,9 @@ from alerts.desk import Desk
 from alerts.dispatch import Dispatcher, Post, Told
 from alerts.errors import ReceiverError, UnavailableError
 from alerts.finding import Finding
-from alerts.pipeline import Route, Routing, Stage
+from alerts.pipeline import Allowance, Route, Routing, Stage, pipeline_of
 from alerts.receivers.receiver import Notice, Receiver
-from alerts.receivers.table import open_receiver
+from alerts.receivers.table import DIGESTS, PEOPLE, open_receiver
 from detector.config import Config, ReceiverConfig
 from detector.home import database_of
 
@@ -67,7 +67,8 @@ def open_dispatcher(config: Config, desk: Desk, stack: ExitStack, told: Told | N
 
 
 def stages_of(config: Config) -> list[Stage]:
-    """What decides, beside silences and repeats, who is told: the routes of the configuration."""
+    """What decides who is told, by the routes of the configuration and by what people bear."""
+    delivery = config.delivery
     routes = [
         Route(
             receivers=one.receivers,
@@ -76,9 +77,16 @@ def stages_of(config: Config) -> list[Stage]:
             departments=one.departments,
             hours=one.hours,
         )
-        for one in config.delivery.routes
+        for one in delivery.routes
     ]
-    return [Routing(routes, ZoneInfo(config.time.zone))]
+    hours, allowances = {}, {}
+    for name, one in delivery.receivers.items():
+        person = one.kind in PEOPLE
+        hours[name] = one.inhibit_hours if one.inhibit_hours is not None else delivery.inhibit_hours * person
+        hourly = one.hourly if one.hourly is not None else delivery.hourly * person
+        if hourly:
+            allowances[name] = Allowance(hourly, digest=one.kind in DIGESTS)
+    return pipeline_of(Routing(routes, ZoneInfo(config.time.zone)), hours, allowances)
 
 
 def trial_notice(now: float, language: str) -> Notice:

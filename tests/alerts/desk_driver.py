@@ -21,7 +21,7 @@ from alerts.alert import Alert, Severity
 from alerts.desk import DESK, Desk
 from alerts.dispatch import Dispatcher, Post
 from alerts.incident import State, Verdict
-from alerts.pipeline import Routing
+from alerts.pipeline import Routing, pipeline_of
 from alerts.receivers.receiver import Limits, Notice, Outcome, Result
 from alerts.store import Store
 from tests.alerts.samples import make_alert, make_checkpoint, make_finding
@@ -96,7 +96,7 @@ def work(folder: Path) -> None:
         epoch = store.acquire(SHARD)
         desk.acquire()
         posts = {"wall": Post(Wall(folder / "wall"))}
-        dispatcher = Dispatcher(desk, posts, [Routing([], ZoneInfo("UTC"))])
+        dispatcher = Dispatcher(desk, posts, pipeline_of(Routing([], ZoneInfo("UTC"))))
         done = store.checkpoint(SHARD)
         now = START + 2e4 * len(list(folder.glob("run*")))
         (folder / f"run{now}").touch()

@@ -10,7 +10,7 @@ from alerts.alert import Alert, Severity
 from alerts.desk import DESK, Desk
 from alerts.errors import IncidentError, UnknownAlertError
 from alerts.incident import State, Verdict
-from alerts.pipeline import Routing
+from alerts.pipeline import Routing, pipeline_of
 from alerts.receivers.receiver import Phase
 from alerts.store import Store
 from tests.alerts.samples import Place, make_alert, make_checkpoint, make_finding
@@ -41,7 +41,7 @@ def desk(place: Place, commit: Callable[..., None]) -> Iterator[Desk]:
             make_alert(alert_id=TWO, actor="E-1", risk=45.0, severity=Severity.MEDIUM),
             make_alert(alert_id=THREE, actor="E-2", risk=95.0, severity=Severity.CRITICAL),
         )
-        desk.take_in([Routing([], UTC_ZONE)], ["soc"], START)
+        desk.take_in(pipeline_of(Routing([], UTC_ZONE)), ["soc"], START)
         yield desk
 
 
@@ -121,7 +121,7 @@ def test_an_alert_that_changes_later_stays_where_it_was_moved_to(desk: Desk, com
     for alert_id in (ONE, TWO):
         worse = make_alert(alert_id=alert_id, actor="E-1", severity=Severity.HIGH)
         commit(msgspec.structs.replace(worse, findings=(*worse.findings, make_finding(detection="odd_hours"))))
-    desk.take_in([Routing([], UTC_ZONE)], ["soc"], START + 3)
+    desk.take_in(pipeline_of(Routing([], UTC_ZONE)), ["soc"], START + 3)
     assert alerts_of(desk, THREE) == [ONE, THREE]
     assert alerts_of(desk, TWO) == [TWO]
     assert desk.incident(TWO)[0].severity is Severity.HIGH

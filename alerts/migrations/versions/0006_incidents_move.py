@@ -1,4 +1,4 @@
-"""Where an incident was merged into."""
+"""Where an incident was merged into, and when a delivery began to wait."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,6 +8,7 @@ down_revision = "0004"
 
 
 def upgrade() -> None:
-    """Add what is known since; no incident of before was merged."""
-    merged = sa.Column("merged_into", sa.String(20), nullable=False, server_default=sa.text("''"))
-    op.add_column("incidents", merged)
+    """Add what is known since; no incident of before was merged, and no delivery is one of this hour."""
+    op.add_column("incidents", sa.Column("merged_into", sa.String(20), nullable=False, server_default=sa.text("''")))
+    op.add_column("deliveries", sa.Column("admitted", sa.Double, nullable=False, server_default=sa.text("0")))
+    op.create_index("ix_deliveries_admitted", "deliveries", ["admitted"])
