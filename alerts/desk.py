@@ -7,10 +7,11 @@ from typing import Any, Final
 import msgspec
 import sqlalchemy as sa
 
-from alerts import intake, outbox, regroup, schema, tables
+from alerts import escalation, intake, outbox, regroup, schema, tables
 from alerts.alert import Alert, Severity
 from alerts.database import Database
 from alerts.errors import AmbiguousAlertError, IncidentError, StaleOwnerError, UnknownAlertError
+from alerts.escalation import Level
 from alerts.incident import Entry, Incident, State, Verdict
 from alerts.pipeline import Matcher, Silence, Stage
 from alerts.receivers.receiver import Phase
@@ -26,6 +27,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
 
     `state` is `waiting`, `told`, or `dead`, when a person must look; `due` is when to try (again) and `since` since
     when it has waited, both Unix seconds. `detail` is what the receiver last said.
+    `level` is that of the escalation by which it is told, 0 for none.
     """
 
     receiver: str
@@ -39,6 +41,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     since: float
     detail: str
     remote_id: str
+    level: int = 0
 
 
 class Desk:
@@ -84,6 +87,16 @@ class Desk:
             outbox.remove(connection, waiting)
         return len(waiting)
 
+    def escalate(self, levels: Sequence[Level], now: float) -> int:
+        """Tell those of the next level of incidents that nobody acknowledged in time; how many incidents that were.
+
+        Raises:
+            StaleOwnerError: somebody else delivers now.
+        """
+        with self._transaction() as connection:
+            self._require_owner(connection)
+            return escalation.escalate(connection, levels, now)
+
     def due(self, receiver: str, now: float, limit: int) -> list[tuple[Task, Alert]]:
         """What a receiver is to be told by now, the longest waiting first, and of those the most severe."""
         row = tables.deliveries
@@ -119,7 +132,9 @@ class Desk:
             self._require_owner(connection)
             for task, changes in went:
                 this = (row.c.receiver == task.receiver) & (row.c.alert_id == task.alert_id)
-                same = (row.c.revision == task.revision) & (row.c.phase == task.phase.value)
+                same = (
+                    (row.c.revision == task.revision) & (row.c.phase == task.phase.value) & (row.c.level == task.level)
+                )
                 connection.execute(sa.update(row).where(this & same).values(**changes))
 
     def tasks(self, *, state: str | None = None) -> list[Task]:
@@ -194,6 +209,8 @@ class Desk:
             if changes and (incident.merged_into or not reopened):
                 _require_open(incident)
             this = row.c.incident_id == incident.incident_id
+            if reopened:
+                changes |= intake.UNANSWERED
             if changes:
                 connection.execute(sa.update(row).where(this).values(**changes))
             intake.note(connection, incident.incident_id, Entry(now, author, act, text))

@@ -17,6 +17,8 @@ ITSELF: Final = "innerwatch"
 """The author of what happened by itself."""
 NEVER: Final = 1e15
 """When a delivery is due that has nothing to tell."""
+UNANSWERED: Final = {"level": 0, "unanswered_since": 0.0}
+"""Of an incident that waits for somebody to acknowledge it, from now on."""
 
 
 class Moment(msgspec.Struct, frozen=True):
@@ -50,7 +52,7 @@ def admit(
     _keep(connection, alert.alert_id, delivery.revision, decisions, now)
     for receiver in told:
         due = decisions[-1].due.get(receiver, now) if decisions else now
-        _wait(connection, receiver, Waiting(alert.alert_id, incident_id, delivery.revision, due, now))
+        wait(connection, receiver, Waiting(alert.alert_id, incident_id, delivery.revision, due, now))
         if receiver not in case.deliveries:
             load = moment.loads.get(receiver, Load())
             moment.loads[receiver] = Load(load.fresh + 1, load.late + (due > now))
@@ -73,7 +75,7 @@ def note(connection: sa.Connection, incident_id: str, entry: Entry) -> None:
 def turn(connection: sa.Connection, incident_id: str, phase: Phase, now: float) -> None:
     """Tell all receivers that know of an incident's alerts that these are over, or go on."""
     row = tables.deliveries
-    changes = {"phase": phase.value, "state": "waiting", "due": now, "since": now, "attempts": 0}
+    changes = {"phase": phase.value, "state": "waiting", "due": now, "since": now, "attempts": 0, "level": 0}
     connection.execute(sa.update(row).where(row.c.incident_id == incident_id).values(**changes))
 
 
@@ -189,7 +191,7 @@ def _raise(connection: sa.Connection, incident_id: str, alert: Alert, news: bool
         "updated_at": max(stored["updated_at"], tables.time_text(alert.updated_at)),
     }
     if news and stored["state"] == State.CLOSED.value:
-        changes |= {"state": State.OPEN.value, "verdict": "", "reason": ""}
+        changes |= {"state": State.OPEN.value, "verdict": "", "reason": "", **UNANSWERED}
         note(connection, incident_id, Entry(now, ITSELF, "reopened", f"something new in alert {alert.alert_id}"))
         turn(connection, incident_id, Phase.FIRING, now)
     connection.execute(sa.update(row).where(this).values(**changes))
@@ -212,21 +214,23 @@ def _keep(connection: sa.Connection, alert_id: str, revision: int, decisions: Se
 
 
 class Waiting(msgspec.Struct, frozen=True):
-    """What a receiver is to be told from `due` on; all times are Unix seconds."""
+    """What a receiver is to be told from `due` on, at which level of escalation; all times are Unix seconds."""
 
     alert_id: str
     incident_id: str
     revision: int
     due: float
     now: float
+    level: int = 0
 
 
-def _wait(connection: sa.Connection, receiver: str, what: Waiting) -> None:
+def wait(connection: sa.Connection, receiver: str, what: Waiting) -> None:
+    """Let a receiver be told, whatever it was told of the alert before."""
     row = tables.deliveries
     this = (row.c.receiver == receiver) & (row.c.alert_id == what.alert_id)
     fields: dict[str, Any] = {
         "incident_id": what.incident_id, "revision": what.revision, "phase": Phase.FIRING.value, "state": "waiting",
-        "attempts": 0, "due": what.due, "since": what.due, "detail": "",
+        "attempts": 0, "due": what.due, "since": what.due, "detail": "", "level": what.level,
     }  # fmt: skip
     if connection.execute(sa.update(row).where(this).values(**fields)).rowcount == 0:
         begin = {"receiver": receiver, "alert_id": what.alert_id, "remote_id": "", "admitted": what.now}

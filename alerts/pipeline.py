@@ -10,6 +10,7 @@ import msgspec
 
 from alerts.alert import Alert, Severity
 from alerts.incident import Verdict
+from alerts.rotation import Rotation
 
 WORK_BEGINS, WORK_ENDS = 9, 18  # local hours
 SATURDAY = 5  # of `date.weekday`
@@ -32,6 +33,7 @@ class Why(StrEnum):
     INHIBITED = "inhibited"  # the receiver was lately told of a more severe alert of the same incident
     NEWS = "news"
     NOTHING_NEW = "nothing_new"  # the same detections and severity as what was told last: an update would only be noise
+    UNACKNOWLEDGED = "unacknowledged"  # nobody took the incident on in time, so others are told
     AT_ONCE = "at_once"
     THROTTLED = (
         "throttled"  # the receiver has had as many in this hour as people bear, so it is told later, with others
@@ -125,9 +127,13 @@ class Silence(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Route(msgspec.Struct, frozen=True, kw_only=True):
-    """Tells receivers of what matches: at any hour, or only in or outside of working hours (9 to 18, local time)."""
+    """Tells receivers, and those on call, of what matches: at any hour, or only in or outside of working hours.
 
-    receivers: tuple[str, ...]
+    Those are 9 to 18, local time.
+    """
+
+    receivers: tuple[str, ...] = ()
+    rotations: tuple[Rotation, ...] = ()
     severity: Severity = Severity.LOW
     detections: tuple[str, ...] = ()
     departments: tuple[str, ...] = ()
@@ -176,12 +182,16 @@ class Routing:
         self._routes, self._zone = routes, zone
 
     def decide(self, case: Case, receivers: tuple[str, ...]) -> Decision:
-        """The receivers that some matching route names, in the order given."""
+        """The receivers that some matching route names, in the order given; the detail names who is on call."""
         if not self._routes:
             return Decision("route", Why.ROUTED, receivers)
-        named = {name for route in self._routes if self._matches(route, case) for name in route.receivers}
-        kept = tuple(name for name in receivers if name in named)
-        return Decision("route", Why.ROUTED if kept or not receivers else Why.NO_ROUTE, kept)
+        matching = [route for route in self._routes if self._matches(route, case)]
+        named = {name for route in matching for name in route.receivers}
+        rotations = {one.name: one.on_call(case.now) for route in matching for one in route.rotations}
+        kept = tuple(name for name in receivers if name in named | set(rotations.values()))
+        on_call = "".join(f"; on call for {name}: {who}" for name, who in rotations.items())
+        detail = ", ".join(kept) + on_call if on_call else ""
+        return Decision("route", Why.ROUTED if kept or not receivers else Why.NO_ROUTE, kept, detail)
 
     def _matches(self, route: Route, case: Case) -> bool:
         matcher = Matcher(severity=route.severity, departments=route.departments)

@@ -76,7 +76,7 @@ def _opened(connection: sa.Connection, source: Incident, alerts: Sequence[str]) 
     seen = owner or source.state is not State.OPEN
     fields: dict[str, Any] = {
         "state": (State.ACKNOWLEDGED if seen else State.OPEN).value, "owner": owner, "verdict": "", "reason": "",
-        "merged_into": "",
+        "merged_into": "", **intake.UNANSWERED,
     }  # fmt: skip
     if incident_id in owners:
         connection.execute(sa.update(row).where(row.c.incident_id == incident_id).values(**fields))

@@ -112,6 +112,8 @@ incidents = Table(
     Column("verdict", String(16), nullable=False),
     Column("reason", Text, nullable=False),
     Column("merged_into", String(20), nullable=False, server_default=text("''")),
+    Column("level", Integer, nullable=False, server_default=text("0")),
+    Column("unanswered_since", Double, nullable=False, server_default=text("0")),
 )
 
 incident_alerts = Table(
@@ -162,6 +164,7 @@ deliveries = Table(
     Column("detail", Text, nullable=False),
     Column("remote_id", Text, nullable=False),
     Column("admitted", Double, nullable=False, server_default=text("0")),
+    Column("level", Integer, nullable=False, server_default=text("0")),
     Index("ix_deliveries_state_due", "state", "due"),
     Index("ix_deliveries_admitted", "admitted"),
 )

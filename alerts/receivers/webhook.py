@@ -77,7 +77,13 @@ def _envelope(notice: Notice) -> dict[str, Any]:
     return {
         "type": f"alert.{notice.phase.value}",
         "timestamp": notice.alert.updated_at,
-        "data": {"alert": notice.alert, "revision": notice.revision, "link": notice.link, "test": notice.test},
+        "data": {
+            "alert": notice.alert,
+            "revision": notice.revision,
+            "level": notice.level,
+            "link": notice.link,
+            "test": notice.test,
+        },
     }
 
 
