@@ -10,7 +10,7 @@ from alerts import tables
 from alerts.alert import Alert, Severity
 from alerts.incident import Entry, State, Verdict
 from alerts.outbox import Delivery
-from alerts.pipeline import HOUR_S, Case, Decision, Load, Silence, Stage, decide, gist
+from alerts.pipeline import HOUR_S, Case, Decision, Silence, Stage, decide, gist
 from alerts.receivers.receiver import Phase
 
 ITSELF: Final = "innerwatch"
@@ -22,14 +22,14 @@ UNANSWERED: Final = {"level": 0, "unanswered_since": 0.0}
 
 
 class Moment(msgspec.Struct, frozen=True):
-    """What holds for all alerts that are taken in together: the time, silences, and how much each receiver has.
+    """What holds for all alerts that are taken in together: the time, silences, and how much each receiver had.
 
-    `loads` is counted on as alerts are admitted.
+    `fresh` is counted on as alerts are admitted.
     """
 
     now: float
     silences: Sequence[Silence]
-    loads: dict[str, Load]
+    fresh: dict[str, int]
 
 
 def admit(
@@ -54,16 +54,14 @@ def admit(
         due = decisions[-1].due.get(receiver, now) if decisions else now
         wait(connection, receiver, Waiting(alert.alert_id, incident_id, delivery.revision, due, now))
         if receiver not in case.deliveries:
-            load = moment.loads.get(receiver, Load())
-            moment.loads[receiver] = Load(load.fresh + 1, load.late + (due > now))
+            moment.fresh[receiver] = moment.fresh.get(receiver, 0) + 1
 
 
 def moment_of(connection: sa.Connection, silences: Sequence[Silence], now: float) -> Moment:
-    """The moment, with the loads that are stored."""
+    """The moment, with what each receiver had within the last hour."""
     row = tables.deliveries
-    fresh = _counts(connection, row.c.admitted > now - HOUR_S)
-    late = _counts(connection, (row.c.state == "waiting") & (row.c.attempts == 0) & (row.c.due > now))
-    return Moment(now, silences, {name: Load(fresh.get(name, 0), late.get(name, 0)) for name in {**fresh, **late}})
+    query = sa.select(row.c.receiver, sa.func.count()).where(row.c.admitted > now - HOUR_S).group_by(row.c.receiver)
+    return Moment(now, silences, {str(name): int(count) for name, count in connection.execute(query)})
 
 
 def note(connection: sa.Connection, incident_id: str, entry: Entry) -> None:
@@ -79,12 +77,6 @@ def turn(connection: sa.Connection, incident_id: str, phase: Phase, now: float) 
     connection.execute(sa.update(row).where(row.c.incident_id == incident_id).values(**changes))
 
 
-def _counts(connection: sa.Connection, which: sa.ColumnElement[bool]) -> dict[str, int]:
-    row = tables.deliveries
-    query = sa.select(row.c.receiver, sa.func.count()).where(which).group_by(row.c.receiver)
-    return {str(receiver): int(count) for receiver, count in connection.execute(query)}
-
-
 def _case(connection: sa.Connection, alert: Alert, known: Mapping[Any, Any] | None, moment: Moment) -> Case:
     incident_id = _open_incident_of(connection, alert.actor) if known is None else str(known["incident_id"])
     told = frozenset(msgspec.json.decode(known["gist"], type=list[str])) if known is not None else None
@@ -98,7 +90,7 @@ def _case(connection: sa.Connection, alert: Alert, known: Mapping[Any, Any] | No
         silences=moment.silences,
         paged=_paged(connection, incident_id, alert.alert_id),
         deliveries={} if known is None else _deliveries(connection, alert.alert_id, moment.now),
-        loads=moment.loads,
+        fresh=moment.fresh,
     )
 
 

@@ -40,20 +40,14 @@ class Why(StrEnum):
     )
 
 
-class Load(msgspec.Struct, frozen=True):
-    """How much a receiver has: alerts that were new within the last hour, and those that wait for a later one."""
-
-    fresh: int = 0
-    late: int = 0
-
-
 class Case(msgspec.Struct, frozen=True, kw_only=True):
     """What stages decide about: an alert at `now` (Unix seconds), and what the desk knows beside it.
 
     `told` is the gist of what was told of it, if anything. `incident_id` is the incident that it is in, when it is a
     `member`, or joins; "" when it opens one. `verdicts` are those on the actor's other incidents. `paged` says of the
     other alerts of the incident which receivers know of what severity, and since when. `deliveries` has the receivers
-    that know this alert, with the time until which they wait for it, 0.0 for none. `loads` is by receiver.
+    that know this alert, with the time until which they wait for it, 0.0 for none. `fresh` counts by receiver the
+    alerts that were new to it within the last hour.
     """
 
     alert: Alert
@@ -65,7 +59,7 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     silences: Sequence["Silence"] = ()
     paged: Sequence[tuple[str, Severity, float]] = ()
     deliveries: Mapping[str, float] = msgspec.field(default_factory=dict)
-    loads: Mapping[str, Load] = msgspec.field(default_factory=dict)
+    fresh: Mapping[str, int] = msgspec.field(default_factory=dict)
 
     @property
     def news(self) -> bool:
@@ -243,22 +237,17 @@ class Deduplication:
         )
 
 
-class Allowance(msgspec.Struct, frozen=True):
-    """How many new alerts an hour reach a receiver one by one; whether it tells what waits together as one digest."""
-
-    hourly: int
-    digest: bool
-
-
 class Throttling:
-    """Lets what is above a receiver's allowance wait for the next full hour, when it comes together with the rest.
+    """Lets what is above a receiver's allowance wait for the next full hour, when it comes as a digest.
 
-    Where a receiver has no digest, the rest comes in as many hours as it takes, the most severe first. A critical alert
-    never waits.
+    A critical alert never waits.
+
+    Args:
+        hourly: by receiver, how many new alerts an hour it is told one by one; receivers without are told at once.
     """
 
-    def __init__(self, allowances: Mapping[str, Allowance]) -> None:
-        self._allowances = allowances
+    def __init__(self, hourly: Mapping[str, int]) -> None:
+        self._hourly = hourly
 
     def decide(self, case: Case, receivers: tuple[str, ...]) -> Decision:
         """Everybody remains; `due` and the detail say who is told later."""
@@ -267,21 +256,17 @@ class Throttling:
 
     def _due(self, case: Case, name: str) -> float:
         """When a receiver is told, 0.0 for at once."""
-        allowance, load = self._allowances.get(name), case.loads.get(name, Load())
-        if allowance is None or case.alert.severity is Severity.CRITICAL:
+        if name not in self._hourly or case.alert.severity is Severity.CRITICAL:
             return 0.0
         if name in case.deliveries:
             return case.deliveries[name]
-        if load.fresh < allowance.hourly:
-            return 0.0
-        hours = 1 if allowance.digest else 1 + load.late // allowance.hourly
-        return (case.now // HOUR_S + hours) * HOUR_S
+        return (case.now // HOUR_S + 1) * HOUR_S if case.fresh.get(name, 0) >= self._hourly[name] else 0.0
 
 
 def pipeline_of(
-    routing: Routing, hours: Mapping[str, float] | None = None, allowances: Mapping[str, Allowance] | None = None
+    routing: Routing, hours: Mapping[str, float] | None = None, hourly: Mapping[str, int] | None = None
 ) -> list[Stage]:
-    """All stages in their order; `hours` are those of inhibition."""
+    """All stages in their order; `hours` are those of inhibition, `hourly` is what throttling allows."""
     return [
         Grouping(),
         Enrichment(),
@@ -289,7 +274,7 @@ def pipeline_of(
         routing,
         Inhibition(hours or {}),
         Deduplication(),
-        Throttling(allowances or {}),
+        Throttling(hourly or {}),
     ]
 
 

@@ -2,12 +2,17 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import ConfigDict, Field, NaiveDatetime, field_validator, model_validator
 
 from detector.section import Section
+
+DIGESTS: Final = frozenset({"dingtalk", "feishu", "slack", "teams", "wecom"})
+"""Kinds that tell people what waits together as one message."""
+PEOPLE: Final = DIGESTS | {"email", "pagerduty"}
+"""Kinds that people are called by; whatever else is a tool, which wants everything."""
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,63}$")]
 Severity = Literal["low", "medium", "high", "critical"]
@@ -32,6 +37,14 @@ class ReceiverConfig(Section):
     resend_s: Annotated[float, Field(ge=0)] | None = None
     hourly: Annotated[int, Field(ge=0)] | None = None
     inhibit_hours: Annotated[float, Field(ge=0)] | None = None
+
+    @model_validator(mode="after")
+    def _gathers(self) -> "ReceiverConfig":
+        if self.hourly is not None and self.kind not in DIGESTS:
+            raise ValueError(
+                f"hourly is for kinds that tell several alerts as one message: {', '.join(sorted(DIGESTS))}"
+            )
+        return self
 
     @property
     def settings(self) -> dict[str, Any]:

@@ -12,12 +12,12 @@ from alerts.dispatch import Dispatcher, Post, Told
 from alerts.errors import ReceiverError, UnavailableError
 from alerts.escalation import Level
 from alerts.finding import Finding
-from alerts.pipeline import Allowance, Route, Routing, Stage, pipeline_of
+from alerts.pipeline import Route, Routing, Stage, pipeline_of
 from alerts.receivers.receiver import Notice, Receiver
-from alerts.receivers.table import DIGESTS, PEOPLE, open_receiver
+from alerts.receivers.table import open_receiver
 from alerts.rotation import Override, Rotation
 from detector.config import Config
-from detector.config_delivery import ReceiverConfig
+from detector.config_delivery import DIGESTS, PEOPLE, ReceiverConfig
 from detector.home import database_of
 
 LEAST_WAIT_S, LONGEST_WAIT_S = 0.2, 2.0
@@ -83,14 +83,14 @@ def stages_of(config: Config) -> list[Stage]:
         )
         for one in delivery.routes
     ]
-    hours, allowances = {}, {}
+    hours, hourly = {}, {}
     for name, one in delivery.receivers.items():
-        person = one.kind in PEOPLE
-        hours[name] = one.inhibit_hours if one.inhibit_hours is not None else delivery.inhibit_hours * person
-        hourly = one.hourly if one.hourly is not None else delivery.hourly * person
-        if hourly:
-            allowances[name] = Allowance(hourly, digest=one.kind in DIGESTS)
-    return pipeline_of(Routing(routes, ZoneInfo(config.time.zone)), hours, allowances)
+        usual = delivery.inhibit_hours if one.kind in PEOPLE else 0.0
+        hours[name] = usual if one.inhibit_hours is None else one.inhibit_hours
+        if one.kind in DIGESTS:
+            hourly[name] = delivery.hourly if one.hourly is None else one.hourly
+    allowed = {name: count for name, count in hourly.items() if count}
+    return pipeline_of(Routing(routes, ZoneInfo(config.time.zone)), hours, allowed)
 
 
 def levels_of(config: Config) -> list[Level]:

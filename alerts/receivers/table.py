@@ -43,11 +43,6 @@ RECEIVERS: Final[dict[str, tuple[type[msgspec.Struct], Callable[[Any], Receiver]
 }
 """A kind's configuration, and the class that is opened with one."""
 
-DIGESTS: Final = frozenset({"dingtalk", "feishu", "slack", "teams", "wecom"})
-"""Kinds that tell people what waits together as one message."""
-PEOPLE: Final = DIGESTS | {"email", "pagerduty"}
-"""Kinds that people are called by; whatever else is a tool, which wants everything at once."""
-
 _PLACE: Final = re.compile(r" - at `\$\.?(.*)`$")
 
 

@@ -10,14 +10,14 @@ from alerts.alert import Alert, Severity
 from alerts.desk import DESK, Desk
 from alerts.dispatch import Dispatcher, Post
 from alerts.incident import State, Verdict
-from alerts.pipeline import HOUR_S, Allowance, Matcher, Routing, Silence, Why, pipeline_of
+from alerts.pipeline import HOUR_S, Matcher, Routing, Silence, Why, pipeline_of
 from alerts.receivers.receiver import Limits, Phase
 from alerts.store import Store
 from tests.alerts.samples import Place, make_alert, make_checkpoint, make_finding
 from tests.alerts.test_dispatch import SHARD, START, UTC_ZONE, Ear, numbered, run
 
 HOURS = {"soc": 8.0}
-ALLOWANCES = {"chat": Allowance(30, digest=True), "mail": Allowance(30, digest=False)}
+HOURLY = {"chat": 30}
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def desk(place: Place, commit: Callable[..., None]) -> Iterator[Desk]:
 
 def dispatcher_of(desk: Desk, **ears: Ear) -> Dispatcher:
     posts = {name: Post(ear) for name, ear in ears.items()}
-    return Dispatcher(desk, posts, pipeline_of(Routing([], UTC_ZONE), HOURS, ALLOWANCES))
+    return Dispatcher(desk, posts, pipeline_of(Routing([], UTC_ZONE), HOURS, HOURLY))
 
 
 def why(desk: Desk, alert_id: str, stage: str) -> tuple[str, str]:
@@ -111,16 +111,6 @@ def test_a_flood_comes_as_a_digest_at_the_full_hour_and_what_is_critical_at_once
     assert chat_calls[before][1][0].alert.alert_id == "e" * 20, "the most severe comes first"
     assert len(chat_calls) - before == 3
     assert all(now >= hour for now, _ in chat_calls[before:])
-
-
-def test_where_there_is_no_digest_so_many_an_hour_come_until_all_have(desk: Desk, commit: Callable[..., None]) -> None:
-    mail = Ear()
-    dispatcher = dispatcher_of(desk, mail=mail)
-    commit(*numbered(100, severity=Severity.MEDIUM))
-    run(dispatcher, START, 5 * HOUR_S)
-    assert len(mail.taken) == 100
-    hours = [now // HOUR_S for now, _ in mail.calls]
-    assert [hours.count(hour) for hour in sorted(set(hours))] == [30, 30, 30, 10]
 
 
 def test_an_update_of_what_waits_waits_with_it_unless_it_is_critical(desk: Desk, commit: Callable[..., None]) -> None:

@@ -9,13 +9,11 @@ import pytest
 from alerts.alert import Severity
 from alerts.incident import Verdict
 from alerts.pipeline import (
-    Allowance,
     Case,
     Deduplication,
     Enrichment,
     Grouping,
     Inhibition,
-    Load,
     Matcher,
     Route,
     Routing,
@@ -171,20 +169,17 @@ def test_whoever_was_lately_told_of_something_worse_is_spared(
 @pytest.mark.parametrize(
     ("name", "case", "due"),
     [
-        ("chat", {"loads": {"chat": Load(29)}}, 0.0),
-        ("chat", {"loads": {"chat": Load(30)}}, 7200.0),
-        ("chat", {"loads": {"chat": Load(500, 470)}}, 7200.0),
-        ("mail", {"loads": {"mail": Load(30)}}, 7200.0),
-        ("mail", {"loads": {"mail": Load(60, 30)}}, 10800.0),
-        ("soc", {"loads": {"soc": Load(1000)}}, 0.0),
-        ("chat", {"loads": {"chat": Load(30)}, "deliveries": {"chat": 0.0}}, 0.0),
+        ("chat", {"fresh": {"chat": 29}}, 0.0),
+        ("chat", {"fresh": {"chat": 30}}, 7200.0),
+        ("chat", {"fresh": {"chat": 500}}, 7200.0),
+        ("soc", {"fresh": {"soc": 1000}}, 0.0),
+        ("chat", {"fresh": {"chat": 30}, "deliveries": {"chat": 0.0}}, 0.0),
         ("chat", {"deliveries": {"chat": 7200.0}}, 7200.0),
-        ("chat", {"loads": {"chat": Load(30)}, "alert": make_alert(severity=Severity.CRITICAL)}, 0.0),
+        ("chat", {"fresh": {"chat": 30}, "alert": make_alert(severity=Severity.CRITICAL)}, 0.0),
     ],
 )
-def test_what_is_above_an_allowance_waits_for_a_full_hour(name: str, case: dict, due: float) -> None:
-    stage = Throttling({"chat": Allowance(30, digest=True), "mail": Allowance(30, digest=False)})
-    decision = stage.decide(Case(**{"alert": make_alert(), "now": 5000.0, **case}), (name,))
+def test_what_is_above_an_allowance_waits_for_the_full_hour(name: str, case: dict, due: float) -> None:
+    decision = Throttling({"chat": 30}).decide(Case(**{"alert": make_alert(), "now": 5000.0, **case}), (name,))
     assert decision.receivers == (name,)
     assert decision.due == ({name: due} if due else {})
     assert decision.why is (Why.THROTTLED if due else Why.AT_ONCE)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from alerts.alert import Severity
-from alerts.pipeline import Case, Decision, Load, Why, decide
+from alerts.pipeline import Case, Decision, Why, decide
 from detector.config import Config, load_config
 from detector.deliver import levels_of, stages_of
 from tests.alerts.samples import make_alert
@@ -78,8 +78,8 @@ def test_people_are_spared_and_throttled_and_tools_are_not(config: Config) -> No
     now = at("2026-03-02T10:00", config)
     inhibited = decided(config, paged=[(name, Severity.HIGH, now - 60.0) for name in names])["inhibit"]
     assert (inhibited.why, inhibited.receivers) == (Why.INHIBITED, ("loud", "siem"))
-    throttled = decided(config, loads={name: Load(30, 60) for name in names})["throttle"]
-    assert throttled.due == {"chat": now + 3_600.0, "ann": now + 3 * 3_600.0}
+    throttled = decided(config, fresh=dict.fromkeys(names, 30))["throttle"]
+    assert throttled.due == {"chat": now + 3_600.0}
 
 
 def test_escalations_are_levels_in_their_order(config: Config) -> None:
