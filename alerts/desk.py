@@ -7,7 +7,7 @@ from typing import Any, Final
 import msgspec
 import sqlalchemy as sa
 
-from alerts import escalation, intake, outbox, regroup, schema, tables
+from alerts import escalation, feedback, intake, outbox, regroup, schema, tables
 from alerts.alert import Alert, Severity
 from alerts.database import Database
 from alerts.errors import AmbiguousAlertError, IncidentError, StaleOwnerError, UnknownAlertError
@@ -169,16 +169,10 @@ class Desk:
         Raises:
             UnknownAlertError, AmbiguousAlertError: none, or several, begin so.
         """
-        log, joined = tables.incident_log, tables.incident_alerts
+        log = tables.incident_log
         with self._transaction() as connection:
             incident = self._found(connection, incident_id)
-            bodies = connection.execute(
-                sa.select(tables.alerts.c.body)
-                .join(joined, joined.c.alert_id == tables.alerts.c.alert_id)
-                .where(joined.c.incident_id == incident.incident_id)
-                .order_by(tables.alerts.c.opened_at, tables.alerts.c.alert_id)
-            ).scalars()
-            alerts = [msgspec.json.decode(body, type=Alert) for body in bodies]
+            alerts = _alerts(connection, incident.incident_id)
             entries = connection.execute(
                 sa.select(log.c.time, log.c.author, log.c.act, log.c.text)
                 .where(log.c.incident_id == incident.incident_id)
@@ -195,6 +189,8 @@ class Desk:
 
     def act(self, incident_id: str, act: str, author: str, now: float, text: str = "", **changes: Any) -> Incident:
         """Change an incident and note it; closing resolves its alerts at their receivers, reopening fires them again.
+
+        A verdict is told to the detector, and what it said is taken back when the incident is opened again.
 
         Raises:
             IncidentError: it is closed already, was merged, or the text is too long.
@@ -217,6 +213,11 @@ class Desk:
             if changes.get("state") is State.CLOSED or reopened:
                 phase = Phase.FIRING if reopened else Phase.RESOLVED
                 intake.turn(connection, incident.incident_id, phase, now)
+            if reopened:
+                feedback.withdraw(connection, incident.incident_id, author, now)
+            elif changes.get("verdict"):
+                said, alerts = (author, changes.get("reason", ""), now), _alerts(connection, incident.incident_id)
+                feedback.give(connection, incident.incident_id, alerts, Verdict(changes["verdict"]), said)
             return self._found(connection, incident.incident_id)
 
     def merge(self, incident_id: str, into: str, author: str, now: float) -> Incident:
@@ -284,6 +285,23 @@ class Desk:
         pairs = [(msgspec.json.decode(body, type=Alert), Verdict(verdict or "")) for body, verdict in found]
         return [(alert, verdict) for alert, verdict in pairs if matcher.matches(alert)]
 
+    def withdraw_feedback(self, number: int, author: str, now: float) -> bool:
+        """Take back what a verdict said to the detector, and leave the verdict; whether there was anything."""
+        with self._transaction() as connection:
+            incident_id = feedback.withdraw_one(connection, number, author, now)
+            if incident_id is not None:
+                intake.note(connection, incident_id, Entry(now, author, "withdrew", f"feedback {number}"))
+        return incident_id is not None
+
+    def feedback(self) -> list[tuple[feedback.Feedback, int]]:
+        """All that verdicts ever said to the detector, and on how many days of a shard each has made a difference."""
+        row = tables.checkpoints
+        with self._transaction() as connection:
+            found = feedback.given(connection, every=True)
+            counters = connection.execute(sa.select(row.c.counters).where(row.c.counters.is_not(None))).scalars().all()
+        counted = [msgspec.json.decode(one, type=dict[str, int]) for one in counters]
+        return [(one, sum(counts.get(f"feedback.{one.number}", 0) for counts in counted)) for one in found]
+
     def close(self) -> None:
         """Let go of the database; closing twice is the same as once."""
         self._database.close()
@@ -311,6 +329,18 @@ def _require_open(incident: Incident) -> None:
         raise IncidentError(f"incident {incident.incident_id} was merged into {where}; work there, or split alerts off")
     if incident.state is State.CLOSED:
         raise IncidentError(f"incident {incident.incident_id} is closed; reopen it first")
+
+
+def _alerts(connection: sa.Connection, incident_id: str) -> list[Alert]:
+    """Those of an incident, in the order in which they opened."""
+    row, joined = tables.alerts, tables.incident_alerts
+    query = (
+        sa.select(row.c.body)
+        .join(joined, joined.c.alert_id == row.c.alert_id)
+        .where(joined.c.incident_id == incident_id)
+        .order_by(row.c.opened_at, row.c.alert_id)
+    )
+    return [msgspec.json.decode(body, type=Alert) for body in connection.execute(query).scalars()]
 
 
 def _task(row: Mapping[Any, Any]) -> Task:

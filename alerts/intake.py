@@ -6,7 +6,7 @@ from typing import Any, Final
 import msgspec
 import sqlalchemy as sa
 
-from alerts import tables
+from alerts import feedback, tables
 from alerts.alert import Alert, Severity
 from alerts.incident import Entry, State, Verdict
 from alerts.outbox import Delivery
@@ -186,6 +186,7 @@ def _raise(connection: sa.Connection, incident_id: str, alert: Alert, news: bool
         changes |= {"state": State.OPEN.value, "verdict": "", "reason": "", **UNANSWERED}
         note(connection, incident_id, Entry(now, ITSELF, "reopened", f"something new in alert {alert.alert_id}"))
         turn(connection, incident_id, Phase.FIRING, now)
+        feedback.withdraw(connection, incident_id, ITSELF, now)
     connection.execute(sa.update(row).where(this).values(**changes))
 
 

@@ -10,6 +10,7 @@ from rich.text import Text
 from alerts.alert import Alert
 from alerts.desk import Task
 from alerts.escape import escape
+from alerts.feedback import Feedback
 from alerts.incident import Entry, Incident
 from alerts.pipeline import Silence
 from alerts.terminal import alert_detail
@@ -97,3 +98,22 @@ def _table(*columns: str) -> Table:
 
 def _day(time: datetime, zone: tzinfo) -> str:
     return f"{time.astimezone(zone):%Y-%m-%d %H:%M}"
+
+
+def feedback_table(found: Sequence[tuple[Feedback, int]], zone: tzinfo) -> Table:
+    """A row for each verdict that teaches or taught, with the days on which it made a difference."""
+    table = _table("number", "incident", "actor", "verdict", "detections", "by", "why", "ends", "days", "taken back by")
+    for one, days in found:
+        table.add_row(
+            str(one.number),
+            one.incident_id[:8],
+            escape(one.actor),
+            one.verdict.value,
+            ", ".join(one.detections),
+            escape(one.author),
+            escape(one.reason),
+            _day(datetime.fromtimestamp(one.ends, UTC), zone),
+            str(days),
+            escape(one.withdrawn_by),
+        )
+    return table

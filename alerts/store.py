@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
-from alerts import contexts, outbox, schema, sqlite, tables
+from alerts import contexts, feedback, outbox, schema, sqlite, tables
 from alerts.alert import Alert
 from alerts.checkpoint import Checkpoint
 from alerts.contents import Contents, contents
@@ -230,6 +230,11 @@ class Store:
                 f"{self._place}: no context {digest[:12]}, by which a shard was judged; restore a backup"
             )
         return body
+
+    def feedback(self) -> list[feedback.Feedback]:
+        """What verdicts say to the detector and nobody has taken back, in order."""
+        with self._transaction() as connection:
+            return feedback.given(connection)
 
     def outbox(self, receiver: str, shard: str, limit: int) -> list[Delivery]:
         """At most `limit` alerts of a shard that wait for a receiver, the one that waited longest first."""

@@ -21,7 +21,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import Double
 
-VERSIONS = ("0001", "0002", "0003", "0004", "0006")
+VERSIONS = ("0001", "0002", "0003", "0004", "0005", "0006")
 """The schema's versions, oldest first, as the files of `alerts/migrations/versions` are numbered."""
 
 metadata = MetaData()
@@ -178,6 +178,24 @@ silences = Table(
     Column("reason", Text, nullable=False),
     Column("starts", Double, nullable=False),
     Column("ends", Double, nullable=False),
+)
+
+# The number is never given again: a shard's state names what it has learned from by it.
+feedback = Table(
+    "feedback",
+    metadata,
+    Column("number", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    Column("incident_id", ordered(20), nullable=False, index=True),
+    Column("actor", ordered(), nullable=False),
+    Column("verdict", String(16), nullable=False),
+    Column("detections", Text, nullable=False),
+    Column("author", String, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("given", Double, nullable=False),
+    Column("ends", Double, nullable=False),
+    Column("withdrawn", Double, nullable=True),
+    Column("withdrawn_by", String, nullable=False),
+    sqlite_autoincrement=True,
 )
 
 # One statement, so that of two that are the first at once the second counts on instead of failing.

@@ -17,8 +17,9 @@ from alerts.alert import Alert
 from alerts.desk import DESK
 from alerts.errors import StoreError
 from alerts.outbox import Delivery
+from alerts.store import Store
 from detector.config import Config, StateConfig, without_context
-from detector.context import read_context
+from detector.context import Context, present_context, with_lessons
 from detector.endpoint import served
 from detector.errors import ConfigError
 from detector.feed import Feed
@@ -26,6 +27,7 @@ from detector.home import Home
 from detector.keeper import Keeper, Setting
 from detector.live import Live, Log
 from detector.lookout import Lookout
+from detector.memory import map_large_arrays
 from detector.shard import SHARD, Known, Shard, partition_shard
 from detector.trail import History
 from streams import StreamError, Tokens, load_or_create_key
@@ -178,7 +180,8 @@ def replay(
         if recorded is not None:
             store = stack.enter_context(closing(Home(recorded, read_only=True))).store
             history = History(store, config, tokens)
-        context = read_context(config if history is None else without_context(config), tokens)
+        known = home.store if home is not None and history is None else None
+        context = present_context(config if history is None else without_context(config), tokens, known)
         setting = Setting(config, tokens, context, home, history=history, adopts=history is None)
         feeds = [stack.enter_context(closing(feed)) for feed in _feeds(setting, dead_letters)]
         for feed in feeds:
@@ -229,6 +232,7 @@ def run(config: Config, tokens: Tokens, out: BinaryIO, log: Log) -> int:
         ConfigError: no state is kept.
         StreamError, DetectorError, AlertsError: in words for the person who started it.
     """
+    map_large_arrays()
     with ExitStack() as stack, _stopping() as stop:
         hand = _started(config, tokens, log, stop, stack)
         if hand is None:
@@ -294,9 +298,11 @@ def _started(config: Config, tokens: Tokens, log: Log, stop: Stop, stack: ExitSt
 
 def _hand(config: Config, tokens: Tokens, stack: ExitStack) -> "Feed | Worker":
     home = stack.enter_context(closing(Home(config.state)))
-    setting = Setting(config, tokens, read_context(config, tokens), home, time.monotonic, receivers=(DESK,))
+    context = present_context(config, tokens, home.store)
+    setting = Setting(config, tokens, context, home, time.monotonic, receivers=(DESK,))
+    lookout = _lookout(config, tokens, home.store, context)
     if not config.source.kafka.servers:
-        return stack.enter_context(closing(Feed(config, Keeper(setting, SHARD))))
+        return stack.enter_context(closing(Feed(config, Keeper(setting, SHARD), lookout=lookout)))
     # The client takes a seventh of a second to import, which a log of files should not pay.
     from detector.outlet import BODIES, RECEIVER, Outlet  # noqa: PLC0415
     from detector.worker import Worker  # noqa: PLC0415
@@ -311,11 +317,16 @@ def _hand(config: Config, tokens: Tokens, stack: ExitStack) -> "Feed | Worker":
         writer = TopicWriter[Delivery](kafka, topics.alerts)
         outlet = stack.enter_context(closing(Outlet(home.store, writer, BODIES[topics.alerts_format])))
         setting = replace(setting, receivers=(DESK, RECEIVER))
-    lookout = None
-    if config.context.topic:
-        refresh_s = config.context.refresh_s
-        lookout = Lookout(lambda: read_context(config, tokens), setting.context, refresh_s, time.monotonic)
     return stack.enter_context(closing(Worker(setting, kafka, time.sleep, outlet, lookout)))
+
+
+def _lookout(config: Config, tokens: Tokens, store: Store, first: Context) -> Lookout:
+    """Looks again at the context's topic and at verdicts; files are read at the start alone."""
+
+    def read() -> Context:
+        return present_context(config, tokens, store) if config.context.topic else with_lessons(first, store)
+
+    return Lookout(read, first, config.context.refresh_s, time.monotonic)
 
 
 @contextmanager

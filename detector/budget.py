@@ -62,6 +62,10 @@ class Budget:
         self._told += 1
         self._ahead += 1.0
 
+    def save(self) -> None:
+        """One alert was not told because of a verdict on another: that buys nobody else's."""
+        self._ahead += 1.0
+
     def close(
         self, day: int, rows: NDArray[np.int64], levels: NDArray[np.float64], settled: bool, telling: bool
     ) -> None:

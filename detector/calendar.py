@@ -20,7 +20,7 @@ OFFSET_STEP_S = 900
 BINS = 48
 """Hours of a working day (0 to 23) and of any other day (24 to 47)."""
 
-MAX_CACHED = 100_000
+MAX_CACHED = 4_096
 
 _EPOCH = date(1970, 1, 1)
 _WORDS = {"working": True, "off": False}

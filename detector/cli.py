@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from detector import cli_db, cli_demo, cli_incidents, cli_records, cli_rekey, cli_topics
+from detector import cli_db, cli_demo, cli_feedback, cli_incidents, cli_records, cli_rekey, cli_topics
 from detector.cli_options import (
     BUDGET,
     CONFIG,
@@ -50,6 +50,7 @@ app.add_typer(cli_records.mappings, name="map")
 app.add_typer(cli_topics.topics, name="topics")
 app.command("rekey")(cli_rekey.rekey)
 app.add_typer(cli_incidents.incidents, name="incidents")
+app.add_typer(cli_feedback.feedback, name="feedback")
 app.add_typer(cli_incidents.silences, name="silences")
 app.add_typer(cli_incidents.deliveries, name="deliveries")
 app.add_typer(cli_incidents.receivers, name="receivers")

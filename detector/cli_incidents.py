@@ -41,7 +41,7 @@ def list_incidents(
     from alerts.incident import State
     from alerts.queue import incident_table
 
-    with _desk(config, state) as (desk, settings):
+    with desk_of(config, state) as (desk, settings):
         found = desk.incidents([] if every else [one for one in State if one is not State.CLOSED])
     Console().print(incident_table(found, _zone(settings)))
     say(f"{len(found)} incidents; next: innerwatch incidents show INCIDENT_ID")
@@ -54,7 +54,7 @@ def show(incident_id: ID, config: CONFIG = None, state: STATE = None) -> None:
 
     from alerts.queue import incident_detail
 
-    with _desk(config, state) as (desk, settings):
+    with desk_of(config, state) as (desk, settings):
         incident, alerts, entries = desk.incident(incident_id)
         told = [task for task in desk.tasks() if task.incident_id == incident.incident_id]
         decisions = {alert.alert_id: desk.decisions(alert.alert_id) for alert in alerts}
@@ -72,7 +72,7 @@ def assign(
     """Give an incident to somebody; an open one is acknowledged by that."""
     from alerts.incident import State
 
-    with _desk(config, state) as (desk, _):
+    with desk_of(config, state) as (desk, _):
         former, _, _ = desk.incident(incident_id)
         changes = {"owner": owner} | ({"state": State.ACKNOWLEDGED} if former.state is State.OPEN else {})
         found = desk.act(incident_id, "assigned", by, _now(), f"to {owner}", **changes)
@@ -88,7 +88,7 @@ def note(
     state: STATE = None,
 ) -> None:
     """Write a line into the history."""
-    with _desk(config, state) as (desk, _):
+    with desk_of(config, state) as (desk, _):
         desk.act(incident_id, "noted", by, _now(), text)
 
 
@@ -105,7 +105,7 @@ def move(
 
     if to not in (State.ACKNOWLEDGED, State.INVESTIGATING, State.CONTAINED):
         raise typer.BadParameter("acknowledged, investigating or contained; close and reopen have their own commands")
-    with _desk(config, state) as (desk, _):
+    with desk_of(config, state) as (desk, _):
         desk.act(incident_id, "moved", by, _now(), f"to {to}", state=State(to))
 
 
@@ -124,7 +124,7 @@ def close(
     known = [one.value for one in Verdict if one.value]
     if verdict not in known:
         raise typer.BadParameter(f"{verdict!r} is none of {', '.join(known)}", param_hint="--verdict")
-    with _desk(config, state) as (desk, _):
+    with desk_of(config, state) as (desk, _):
         changes = {"state": State.CLOSED, "verdict": verdict, "reason": reason}
         found = desk.act(incident_id, "closed", by, _now(), f"{verdict}: {reason}", **changes)
     say(f"{found.incident_id}: closed as {verdict}")
@@ -141,7 +141,7 @@ def reopen(
     """Open a closed incident again; its verdict is taken back."""
     from alerts.incident import State
 
-    with _desk(config, state) as (desk, _):
+    with desk_of(config, state) as (desk, _):
         desk.act(incident_id, "reopened", by, _now(), reason, state=State.OPEN, verdict="", reason="")
 
 
@@ -154,7 +154,7 @@ def merge(
     state: STATE = None,
 ) -> None:
     """Move all alerts of an incident to another; the emptied one is closed and says where they went."""
-    with _desk(config, state) as (desk, _):
+    with desk_of(config, state) as (desk, _):
         former, _, _ = desk.incident(incident_id)
         found = desk.merge(incident_id, into, by, _now())
     say(f"{former.incident_id}: merged into {found.incident_id}")
@@ -169,7 +169,7 @@ def split(
     state: STATE = None,
 ) -> None:
     """Move some alerts of an incident to one of their own; what was merged comes back under its former id."""
-    with _desk(config, state) as (desk, _):
+    with desk_of(config, state) as (desk, _):
         found = desk.split(incident_id, alerts, by, _now())
     say(f"{found.incident_id}: {found.state.value}, split off")
 
@@ -195,7 +195,7 @@ def add_silence(  # noqa: PLR0913 - each parameter is one option
     matcher = Matcher(actors=tuple(actor or ()), detections=tuple(detection or ()), departments=tuple(department or ()))
     if matcher == Matcher():
         raise typer.BadParameter("a silence of everything is none; name an --actor, --detection or --department")
-    with _desk(config, state) as (desk, _):
+    with desk_of(config, state) as (desk, _):
         _say_hidden(desk, matcher)
         if not preview:
             now = _now()
@@ -210,7 +210,7 @@ def list_silences(config: CONFIG = None, state: STATE = None) -> None:
 
     from alerts.queue import silence_table
 
-    with _desk(config, state) as (desk, settings):
+    with desk_of(config, state) as (desk, settings):
         Console().print(silence_table(desk.silences(_now()), _zone(settings)))
 
 
@@ -221,7 +221,7 @@ def expire(
     state: STATE = None,
 ) -> None:
     """End a silence now."""
-    with _desk(config, state) as (desk, _):
+    with desk_of(config, state) as (desk, _):
         if not desk.expire(silence_id, _now()):
             raise typer.BadParameter(f"no silence {silence_id} is in force; see innerwatch silences list")
 
@@ -237,7 +237,7 @@ def list_deliveries(
 
     from alerts.queue import delivery_table
 
-    with _desk(config, state) as (desk, _):
+    with desk_of(config, state) as (desk, _):
         found = desk.tasks(state="dead" if dead else None)
     Console().print(delivery_table(found))
     say(f"{len(found)} deliveries")
@@ -250,7 +250,7 @@ def retry(
     state: STATE = None,
 ) -> None:
     """Let dead deliveries wait again, after what stood in their way was mended."""
-    with _desk(config, state) as (desk, _):
+    with desk_of(config, state) as (desk, _):
         say(f"{desk.retry(receiver, _now())} deliveries wait again")
 
 
@@ -277,7 +277,7 @@ def test_receiver(
 
 
 @contextmanager
-def _desk(config: Path | None, state: Path | None) -> "Iterator[tuple[Desk, Config]]":
+def desk_of(config: Path | None, state: Path | None) -> "Iterator[tuple[Desk, Config]]":
     """The desk of a configuration or state folder, with what waits taken in."""
     from contextlib import ExitStack, closing
 

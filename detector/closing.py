@@ -31,27 +31,6 @@ class Closed:
     risks: NDArray[np.float64]
 
 
-@dataclass(frozen=True, slots=True)
-class Standout:
-    """One actor who differs from the others on one day.
-
-    Attributes:
-        actor: the actor's id.
-        detection: the detection whose measure it is.
-        observed: the measure, in ``unit``.
-        peers: what is normal for peers, ``None`` for sums of surprises.
-        unit: of the measure.
-        nats: how surprising it is, -ln p among the peers.
-    """
-
-    actor: str
-    detection: str
-    observed: float
-    peers: float | None
-    unit: str
-    nats: float
-
-
 class Gate:
     """Decides which closed days may be learned, so that a baseline follows its person and not the thief.
 
@@ -84,6 +63,10 @@ class Gate:
     def accept(self, row: int) -> None:
         """From now on the row's days are taken for its normal, until one is unremarkable by itself."""
         self._refused[row] = self._accept_days
+
+    def refuse(self, row: int) -> None:
+        """What the row does is no more taken for its normal than before it was accepted."""
+        self._refused[row] = 0
 
     def judge(
         self,

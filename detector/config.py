@@ -76,7 +76,7 @@ class ContextConfig(_Section):
     """What is known beside the events, in files or in a topic; all of it is optional."""
 
     topic: TopicName | Literal[""] = ""
-    refresh_s: Annotated[float, Field(ge=1)] = 300.0
+    refresh_s: Annotated[float, Field(ge=1)] = 60.0
     roster: Path | None = None
     assignments: Path | None = None
     honey: Path | None = None

@@ -1,7 +1,7 @@
 """What is known beside the events: who works here, which records are planted, whose holidays count."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, time
 from functools import cached_property
 from hashlib import sha256
@@ -13,9 +13,11 @@ import numpy as np
 import zstandard
 from numpy.typing import NDArray
 
+from alerts.store import Store
 from detector.calendar import Calendar, read_overrides
 from detector.config import Config, TimeConfig
 from detector.errors import CheckpointError, ContextError
+from detector.lessons import Lesson, lessons_of
 from detector.roster import Person, read_roster, read_subjects
 from streams import Tokens
 
@@ -32,6 +34,7 @@ class Context:
         calendar: local time and working days.
         key: tells with which key the tokens were made, without telling the key.
         complaints: what could not be understood and was left out, in words without anybody's data.
+        lessons: what analysts' verdicts teach, by number.
     """
 
     roster: Mapping[str, Person]
@@ -39,6 +42,7 @@ class Context:
     calendar: Calendar
     key: str = ""
     complaints: tuple[str, ...] = field(default=(), compare=False)
+    lessons: tuple[Lesson, ...] = ()
 
     @cached_property
     def digest(self) -> str:
@@ -59,7 +63,7 @@ class Context:
         ]
         honey = [f"{token:016x}" for token in self.honey.tolist()]
         overrides = sorted(self.calendar.overrides.items())
-        return msgspec.json.encode(_Body(SCHEMA, self.key, people, honey, overrides))
+        return msgspec.json.encode(_Body(SCHEMA, self.key, people, honey, overrides, self.lessons))
 
 
 class _Row(msgspec.Struct, frozen=True, array_like=True):
@@ -71,12 +75,13 @@ class _Row(msgspec.Struct, frozen=True, array_like=True):
     leave: tuple[tuple[date, date], ...]
 
 
-class _Body(msgspec.Struct, frozen=True):
+class _Body(msgspec.Struct, frozen=True, omit_defaults=True):
     schema: str
     key: str
     roster: list[_Row]
     honey: list[str]
     calendar: list[tuple[date, bool]]
+    lessons: tuple[Lesson, ...] = ()
 
 
 def context_of(body: bytes, digest: str, time_config: TimeConfig, tokens: Tokens) -> Context:
@@ -115,6 +120,7 @@ def context_of(body: bytes, digest: str, time_config: TimeConfig, tokens: Tokens
         honey=np.array([int(token, 16) for token in found.honey], np.uint64),
         calendar=Calendar(time_config.zone, time_config.country, dict(found.calendar)),
         key=found.key,
+        lessons=found.lessons,
     )
 
 
@@ -148,6 +154,20 @@ def read_context(config: Config, tokens: Tokens) -> Context:
         ),
         key=check_of(tokens),
     )
+
+
+def present_context(config: Config, tokens: Tokens, store: Store | None) -> Context:
+    """Everything that is known now: ``read_context`` and what analysts' verdicts in the store say.
+
+    Raises:
+        ContextError, SourceError, StoreError: as there, or the store cannot be read.
+    """
+    return with_lessons(read_context(config, tokens), store)
+
+
+def with_lessons(context: Context, store: Store | None) -> Context:
+    """A context with what the verdicts in the store say now."""
+    return context if store is None else replace(context, lessons=lessons_of(store.feedback()))
 
 
 def _read_topic(config: Config, tokens: Tokens) -> Context:

@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.budget import Budget
-from detector.closing import Closed, Gate, Standout
+from detector.calendar import DAY_S
+from detector.closing import Closed, Gate
 from detector.columns import CROWD, Columns, Gather
 from detector.config import Config
 from detector.context import Context
@@ -16,6 +17,7 @@ from detector.detection import Detection
 from detector.detections import DETECTIONS
 from detector.errors import CheckpointError
 from detector.features import Feature
+from detector.lessons import Lessons
 from detector.measures import Baselines
 from detector.people import People
 from detector.places import Places
@@ -67,6 +69,8 @@ class Engine:
         self.gate = Gate(config.learning)
         self.recent = Recent(config.profiles.recent_events)
         self.teller = Teller(self)
+        self.lessons = Lessons(JOINT)
+        self.lessons.take(context.lessons, {}, -np.inf, self.people.active_days)
         self.levels = np.zeros((0, 2))  # accounting day, and the actor's decayed level on it
         self.slot_days = np.full(SLOTS, NEVER, np.int64)
         self.pending = NEVER  # the closed day that waits to be learned
@@ -100,60 +104,22 @@ class Engine:
             self.events += len(piece)
         return told
 
-    def adopt(self, context: Context) -> None:
-        """Go by another context from the next event on; what was learned stays where it was learned."""
+    def adopt(self, context: Context, actors: Mapping[str, str]) -> None:
+        """Go by another context from the next event on; what was learned stays where it was learned.
+
+        ``actors`` has the ids of actors by their pseudonyms, as far as the context's lessons name them.
+        """
         self.context = context
         self.people.adopt(context.roster)
         self._reserve()  # a day may close before the next event, and its groups be pooled
+        rows = {name: row for name, actor in actors.items() if (row := self.people.find(actor)) is not None}
+        for row in self.lessons.take(context.lessons, rows, self.watermark, self.people.active_days):
+            self.gate.refuse(row)
 
     def finish(self) -> None:
         """Close the open days, as the next events would: a log that ends is judged to its end."""
         if self.newest != NEVER:
             self._advance(self.newest + 1, self.newest + 1)
-
-    def standouts(self, most: int = 10) -> list[Standout]:
-        """Who stands out from the others on the last day that closed, most surprising first; no alerts.
-
-        For a log too short to have taught what is normal: each actor is compared with all others, by the measure that
-        sets them apart most. Call it after ``finish``; the pending day is learned.
-        """
-        day = self.pending
-        if day == NEVER:
-            return []
-        self._learn(day)
-        slot = day % SLOTS
-        rows = np.flatnonzero(self.daybook.sums[:, slot, Feature.EVENTS] > 0)
-        rows = rows[~self.people.services[rows]]
-        groups = self.people.groups[rows]
-        sums, peaks = (array[rows, slot].astype(np.float64) for array in (self.daybook.sums, self.daybook.peaks))
-        # The crowd's row has no past of its own, so this compares with peers alone.
-        nats = self.baselines.score_many(np.full(len(rows), CROWD), groups, sums, peaks)
-        best = nats.argmax(axis=1)
-        order = np.argsort(-nats[np.arange(len(rows)), best], kind="stable")[:most]
-        return [
-            Standout(
-                actor=self.people.ids[rows[place]],
-                detection=next(
-                    n for n, d in self.detections.items() if self.baselines.measures[best[place]] in d.measures
-                ),
-                observed=self.baselines.observed(int(best[place]), sums[place], peaks[place]),
-                peers=self.baselines.normal(int(best[place]), CROWD, int(groups[place])).peer_expected,
-                unit=self.baselines.measures[best[place]].unit,
-                nats=float(nats[place, best[place]]),
-            )
-            for place in order.tolist()
-            if nats[place, best[place]] > 0
-        ]
-
-    def accept(self, actor: str) -> bool:
-        """An analyst says that what this actor does is benign: learn it from now on. False if nobody has that id."""
-        row = self.people.find(actor)
-        if row is None:
-            return False
-        self.gate.accept(row)
-        self.teller.excuse(row, self.watermark)
-        self.risk.forgive(row)
-        return True
 
     def closed(self) -> list[Closed]:
         """The days closed since the last call."""
@@ -195,7 +161,8 @@ class Engine:
         for name, part in self._parts().items():
             prefix = f"{name}/"
             values: dict[str, Any] = {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
-            part.restore(values | unpacked_values(state[f"{name}.values"]))
+            if f"{name}.values" in state:  # a snapshot from before there were lessons has none
+                part.restore(values | unpacked_values(state[f"{name}.values"]))
         self.levels = np.array(state["levels"])
         self.slot_days = np.array(own["slot_days"], np.int64)
         self.pending, self.oldest, self.newest, self.events, self.active_days, self.active = own["numbers"]
@@ -216,6 +183,7 @@ class Engine:
             "gate": self.gate,
             "recent": self.recent,
             "teller": self.teller,
+            "lessons": self.lessons,
         }
 
     def _pieces(self, admitted: Sequence[Admitted]) -> Iterator[tuple[Sequence[Admitted], NDArray[np.float64]]]:
@@ -243,7 +211,7 @@ class Engine:
         for day in range(max(oldest, self.newest + 1), newest + 1):
             slot = day % SLOTS
             if self.pending != NEVER and self.slot_days[slot] == self.pending:
-                self._learn(self.pending)
+                self.learn_pending()
             self.daybook.free(slot)
             self.gate.free(slot)
             self.scores.free(day)
@@ -269,12 +237,15 @@ class Engine:
         """
         threshold = self.budget.threshold
         joint = MOST_JOINT if JOINT in self.detections else 0.0
-        bound = self.risk.score_many(running.keys()[0], reached.after, least=np.inf).level
+        overlay = self.lessons.overlay
+        actors = running.keys()[0]
+        bound = self.risk.score_many(actors, reached.after, np.inf, overlay(actors)).level
         near = bound >= threshold - joint - SLACK_NATS
         if not near.any():
             return {}
         events, scores = self.scores.trace(running, groups, reached, near)
-        judged = self.risk.score_many(running.rows[events], scores, threshold if joint else np.inf)
+        rows = running.rows[events]
+        judged = self.risk.score_many(rows, scores, threshold if joint else np.inf, overlay(rows))
         worth = np.flatnonzero(judged.level >= threshold)
         return {int(events[place]): judged.of(place) for place in worth.tolist()}
 
@@ -307,17 +278,22 @@ class Engine:
         if len(rows):
             self.began, self.closed_until = (day if self.began == NEVER else self.began), day
             scores = self.scores.of_days(rows, day)
-            judged = self.risk.score_many(rows, scores)
+            plain = self.risk.score_many(rows, scores)
+            overlay = self.lessons.overlay(rows)
+            judged = plain if overlay is None else self.risk.score_many(rows, scores, overlay=overlay)
             settled = self.active_days >= UNSETTLED_DAYS
             level = judged.level if settled else np.zeros(len(rows))
             open_ = self.teller.open_many(rows, day)
             if settled:
                 self.risk.learn_many(rows, scores, judged, ~open_)
             people = ~self.people.services[rows]
-            self.budget.close(day, rows[people], level[people], settled, self.ready)
+            # By the levels without lessons: what one verdict keeps quiet does not lower the bar for everybody else.
+            self.budget.close(day, rows[people], (plain.level * settled)[people], settled, self.ready)
             self.people.active_days[rows] += 1
             self.people.last_day[rows] = day
-            self.gate.judge(rows, slot, level, open_, self.people.active_days[rows])
+            self._apply_lessons(day, rows, plain.level, judged.level)
+            told = open_ | self.lessons.watched(rows)
+            self.gate.judge(rows, slot, level, told, self.people.active_days[rows])
             age = np.maximum(day - self.levels[rows, 0], 0.0)
             past = self.levels[rows, 1] * 2.0 ** (-age / self.config.risk.half_life_days)
             self.levels[rows] = np.stack([np.full(len(rows), float(day)), np.maximum(level, past)], axis=1)
@@ -326,12 +302,25 @@ class Engine:
             self.active = len(rows)
         self.daybook.close(day)
         if self.pending != NEVER:
-            self._learn(self.pending)
+            self.learn_pending()
         self.pending = day
 
-    def _learn(self, day: int) -> None:
-        """Learn a day that has waited: actors whose day was unremarkable and who have no open episode."""
-        slot = day % SLOTS
+    def _apply_lessons(
+        self, day: int, rows: NDArray[np.int64], plain: NDArray[np.float64], judged: NDArray[np.float64]
+    ) -> None:
+        """Count where lessons made the difference on a closed day, learn what was benign for long, end what is over."""
+        threshold = self.budget.threshold
+        if self.ready:
+            self.lessons.count(rows[(plain >= threshold) != (judged >= threshold)])
+            self.teller.keep_quiet(rows[(plain >= threshold) & (judged < threshold)], day)
+        for row in self.lessons.accepted(self.people.active_days):
+            self.gate.accept(row)
+        for row in self.lessons.expire((day + 1) * DAY_S):
+            self.gate.refuse(row)
+
+    def learn_pending(self) -> None:
+        """Learn the day that has waited: actors whose day was unremarkable and who have no open episode."""
+        day, slot = self.pending, self.pending % SLOTS
         rows = np.flatnonzero(self.daybook.sums[:, slot, Feature.EVENTS] > 0)
         kept = self.gate.open[rows, slot] & ~self.daybook.late[rows, slot] & ~self.teller.open_many(rows, day + 1)
         rows = rows[kept]
@@ -365,6 +354,7 @@ class Engine:
                 self.recent,
                 self.gate,
                 self.teller,
+                self.lessons,
             ):
                 part.clear(gone)
             self.levels[gone] = 0

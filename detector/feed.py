@@ -5,6 +5,7 @@ from typing import Final
 from alerts.alert import Alert
 from detector.config import Config
 from detector.keeper import Keeper
+from detector.lookout import Lookout
 from detector.recent import LONGEST_PIECE
 from detector.shard import Shard
 from streams import Follow, Position, Source, SourceError, open_sources
@@ -20,10 +21,11 @@ class Feed:
         config: the configuration; its source names the log.
         keeper: of the shard.
         partition: which of the source's topic, where that is in Kafka.
+        lookout: sees what is known beside the events; without one that stays as it is.
     """
 
-    def __init__(self, config: Config, keeper: Keeper, partition: int = 0) -> None:
-        self.keeper, self._partition = keeper, partition
+    def __init__(self, config: Config, keeper: Keeper, partition: int = 0, lookout: Lookout | None = None) -> None:
+        self.keeper, self._partition, self.lookout = keeper, partition, lookout
         self._config = config
         self._source: Source | None = None
 
@@ -51,6 +53,8 @@ class Feed:
 
     def advance(self, limit: int = BATCH_RECORDS) -> tuple[int, list[Alert]]:
         """Take in at most ``limit`` records; how many there were, and the alerts that opened or changed."""
+        if self.lookout is not None and self.lookout.look():
+            self.keeper.adopt(self.lookout.context)
         records = self.source.next_batch(min(limit, self._config.state.checkpoint_events))
         self.keeper.take(records, str(self.source.position))
         return len(records), self.keeper.commit() if self.keeper.due else []

@@ -11,7 +11,7 @@ from alerts.alert import Alert
 from detector.checkpoint import Checkpoints, Saved
 from detector.closing import Closed
 from detector.config import Config, without_context
-from detector.context import Context, read_context
+from detector.context import Context, present_context
 from detector.home import Home
 from detector.shard import SHARD, Shard
 from detector.snapshot import State
@@ -268,5 +268,6 @@ def resumed_keeper(config: Config, tokens: Tokens, dead_letters: Path) -> Iterat
     adopts = without_context(config) != config
     with ExitStack() as stack:
         home = stack.enter_context(closing(Home(config.state))) if config.state.kept else None
-        setting = Setting(config, tokens, read_context(config, tokens), home, adopts=adopts)
+        context = present_context(config, tokens, home.store if home is not None else None)
+        setting = Setting(config, tokens, context, home, adopts=adopts)
         yield stack.enter_context(closing(Keeper(setting, SHARD, dead_letters)))

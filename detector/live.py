@@ -59,6 +59,8 @@ class Live:
         self._listen()
         if not isinstance(self._hand, Feed):
             self._look_after(self._hand)
+        if self._hand.lookout is not None:
+            self._look_at(self._hand.lookout)
         if count or changed:
             self._tell(changed, self._clock() - began)
         return count
@@ -115,15 +117,14 @@ class Live:
         if worker.events["refused"] > self._refused:
             self._refused = worker.events["refused"]
             self._log.warning("a commit was refused, since the shard has a newer owner", refused=self._refused)
-        if worker.lookout is not None:
-            self._look_at(worker.lookout)
 
     def _look_at(self, lookout: "Lookout") -> None:
         context, trouble = lookout.context, lookout.trouble
         if context.digest != self._context:
             self._context = context.digest
             people, honey = len(context.roster), len(context.honey)
-            self._log.info("context", digest=context.digest[:12], people=people, planted=honey)
+            lessons = len(context.lessons)
+            self._log.info("context", digest=context.digest[:12], people=people, planted=honey, lessons=lessons)
         complaints = trouble, *context.complaints
         for words in complaints if complaints != self._complaints else ():
             if words:

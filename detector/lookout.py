@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Final
 
+from alerts.errors import AlertsError
 from detector.context import Context
 from detector.errors import DetectorError
 from streams import StreamError
@@ -38,6 +39,6 @@ class Lookout:
         self._looked = now
         try:
             self.context, self.trouble = self._read(), ""
-        except (StreamError, DetectorError) as error:
+        except (StreamError, DetectorError, AlertsError) as error:
             self.trouble = str(error)
         return True

@@ -13,6 +13,7 @@ from detector.evaluation import Evaluation
 from detector.portrait import Portrait
 from detector.readiness import Readiness, readiness
 from detector.shard import Shard
+from detector.standouts import standouts
 
 DAY_S = 86_400.0
 BARS = " ▁▂▃▄▅▆▇█"
@@ -60,7 +61,7 @@ def readiness_table(items: Sequence[Readiness]) -> Table:
 def standout_table(shard: Shard, reveal: bool) -> Table:
     """Who stands out among the others, though no baseline is ready: not alerts."""
     table = _table("who", "what", "seen", "others")
-    for one in shard.engine.standouts():
+    for one in standouts(shard.engine):
         who = one.actor if reveal else shard.pseudonym(one.actor)
         others = amount(one.peers) if one.peers is not None else ""
         table.add_row(escape(who), one.unit, amount(one.observed), others)

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from detector.lessons import Overlay
 from detector.segments import to_grid
 from models.calibration import TailCalibrator
 from models.cusum import Cusum
@@ -100,12 +101,14 @@ class Risk:
         self._habit_days[rows] = 0
         self._cusum.clear(rows)
 
-    def forgive(self, row: int) -> None:
-        """What a row has accumulated no longer counts."""
-        self._cusum.clear(np.array([row]))
-
-    def score_many(self, rows: NDArray[np.int64], scores: NDArray[np.float64], least: float = 0.0) -> Judgement:
-        """Judge actor-days by the largest scores (n, C) that their measures reached.
+    def score_many(
+        self,
+        rows: NDArray[np.int64],
+        scores: NDArray[np.float64],
+        least: float = 0.0,
+        overlay: Overlay | None = None,
+    ) -> Judgement:
+        """Judge actor-days by the largest scores (n, C) that their measures reached, as far as lessons let them count.
 
         The joint picture is left at 0 where the level cannot reach ``least`` even with it.
         """
@@ -117,12 +120,17 @@ class Risk:
         today = to_grid(np.maximum(raw - habit, 0.0))
         sums = self._cusum.score_many(rows, np.minimum(today, MOST_A_DAY))
         accumulated = to_grid(self._accumulated.nats_many(sums))
-        level = _fuse(accumulated)
+        if overlay is None:
+            level = _fuse(accumulated)
+        else:
+            level = _fuse(np.maximum(accumulated - overlay.doubt[:-1], 0.0)) + overlay.watch
         joint = np.zeros(len(rows))
         near = np.flatnonzero(level >= least - MOST_JOINT)
         if len(near):
             nats = self._joint.nats_many(self._loda.score_many(accumulated[near])[:, None])[:, 0]
             joint[near] = to_grid(np.minimum(nats, MOST_JOINT))
+        if overlay is not None:
+            joint = np.maximum(joint - overlay.doubt[-1], 0.0)
         return Judgement(today, accumulated, sums, joint, level + joint)
 
     def learn_many(

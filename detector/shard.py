@@ -109,7 +109,7 @@ class Shard:
         self.engine = Engine(config, context)
         self.counts: Counter[str] = Counter()
         """Totals by name: records, events, late, duplicates, dropped, unknown_keys, rejected.*, findings.*, alerts
-        and alerts.*, employee_days."""
+        and alerts.*, employee_days, feedback.*."""
         self.known: dict[str, Known] = {}
         """Who is behind the pseudonyms that have alerts."""
         self._tokens, self._reject_one = tokens, reject
@@ -139,7 +139,8 @@ class Shard:
 
     def adopt(self, context: Context) -> None:
         """Go by another context from the next record on."""
-        self.engine.adopt(context)
+        names = {lesson.actor for lesson in context.lessons}
+        self.engine.adopt(context, {name: self.known[name].id for name in sorted(names & self.known.keys())})
 
     def conclude(self, arrived: float | None) -> list[Alert]:
         """The log ends here: judge what was held back and close the open days.
@@ -156,6 +157,7 @@ class Shard:
         """The days closed since the last call."""
         closed = self.engine.closed()
         self.counts["employee_days"] += sum(len(day.rows) for day in closed)
+        self.counts.update({f"feedback.{number}": days for number, days in self.engine.lessons.differences().items()})
         return closed
 
     @property

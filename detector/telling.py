@@ -92,8 +92,8 @@ class Teller:
         self._engine = engine
         self._episode_s = engine.config.risk.episode_days * DAY_S
         self._opened = np.full(0, DAYS_AGO)  # when the actor's latest episode opened, UTC seconds
+        self._quiet = np.full(0, DAYS_AGO)  # when the latest episode would have opened that lessons kept quiet
         self._last = np.zeros((0, 3))  # day, level and detections (a bit each) last told
-        self._excused = np.zeros(0)  # until when nothing but certain findings is told, UTC seconds
         self._names = list(DETECTIONS)
         owners = [place for place, d in enumerate(DETECTIONS.values()) for _ in d.measures]
         self._owners = np.array(owners, np.int64)
@@ -103,19 +103,22 @@ class Teller:
         """Make room for rows in all."""
         more = rows - len(self._opened)
         self._opened = np.concatenate([self._opened, np.full(more, DAYS_AGO)])
+        self._quiet = np.concatenate([self._quiet, np.full(more, DAYS_AGO)])
         self._last = np.concatenate([self._last, np.zeros((more, 3))])
-        self._excused = np.concatenate([self._excused, np.zeros(more)])
 
     def clear(self, rows: NDArray[np.int64]) -> None:
         """Forget rows."""
         self._opened[rows] = DAYS_AGO
+        self._quiet[rows] = DAYS_AGO
         self._last[rows] = 0
-        self._excused[rows] = 0
 
-    def excuse(self, row: int, moment: float) -> None:
-        """What the row does is accepted: its episode is over, and for as long as one lasts only certainty opens one."""
-        self._opened[row] = DAYS_AGO
-        self._excused[row] = moment + self._episode_s
+    def keep_quiet(self, rows: NDArray[np.int64], day: int) -> None:
+        """The day of rows (n,) would have been told but for lessons; each episode of such days counts in the budget."""
+        moment = day * DAY_S
+        open_ = self.open_many(rows, day) | (self._quiet[rows] + self._episode_s > moment)
+        self._quiet[rows[~open_]] = moment
+        for _ in range(int((~open_).sum())):
+            self._engine.budget.save()
 
     def open_many(self, rows: NDArray[np.int64], day: int) -> NDArray[np.bool_]:
         """Whether an episode of each row (n,) was open at some time of the accounting day, (n,)."""
@@ -136,11 +139,13 @@ class Teller:
 
     def snapshot(self) -> dict[str, NDArray[Any]]:
         """All state as arrays by name."""
-        return {"opened": self._opened.copy(), "last": self._last.copy(), "excused": self._excused.copy()}
+        return {"opened": self._opened.copy(), "quiet": self._quiet.copy(), "last": self._last.copy()}
 
     def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
         """Go on from a snapshot."""
-        self._opened, self._last, self._excused = (np.array(state[name]) for name in ("opened", "last", "excused"))
+        self._opened, self._last = np.array(state["opened"]), np.array(state["last"])
+        # A snapshot from before there were lessons has nobody whom they kept quiet.
+        self._quiet = np.array(state.get("quiet", np.full(len(self._opened), DAYS_AGO)))
 
     def _certain(self, scene: Scene, index: int) -> Told:
         """What needs no statistics: a planted record was touched."""
@@ -175,10 +180,12 @@ class Teller:
         row, day = int(scene.columns.rows[index]), int(scene.days[index])
         level, moment = verdict.level, float(scene.moments[index])
         # Telling raises the threshold, so what passed it when the piece began need not pass now.
-        if row == CROWD or level < engine.budget.threshold or moment < self._excused[row]:
+        if row == CROWD or level < engine.budget.threshold:
             return []
         strengths = self._strengths(verdict)
-        named = np.flatnonzero(strengths >= WORTH_NATS).tolist() or [int(strengths.argmax())]
+        # A level that a verdict raised may have nothing above its share; then what was accumulated most is named.
+        strongest = int(strengths.argmax()) if strengths.any() else int(self._owners[verdict.accumulated.argmax()])
+        named = np.flatnonzero(strengths >= WORTH_NATS).tolist() or [strongest]
         bits = sum(1 << place for place in named)
         if not self._is_news(row, day, level, bits, moment):
             return []

@@ -19,9 +19,7 @@ NAMES = {
 def measure(say: Callable[[str], None], scale: float) -> None:
     """Print messages, waits and limits, by the clock of the test; and how fast the desk was."""
     count = int(ALERTS * scale)
-    say(
-        f"{count:,} alerts of {count // EACH:,} people at once; chats get 30 an hour and digests, Splunk all"
-    )
+    say(f"{count:,} alerts of {count // EACH:,} people at once; chats get 30 an hour and digests, Splunk all")
     with TemporaryDirectory() as folder:
         burst = burst_of(Place(f"sqlite:///{Path(folder) / 'alerts.db'}"), count)
     say(figure("incidents", f"{burst.incidents:,}"))

@@ -41,7 +41,7 @@ def story() -> list[Admitted]:
 
 def watch(first: Context = FIRST) -> Engine:
     one = engine()
-    one.adopt(first)
+    one.adopt(first, {})
     return one
 
 
@@ -63,7 +63,7 @@ def test_who_moves_is_a_peer_of_the_new_role_from_the_next_event_on_and_keeps_th
     row = one.people.find(MOVER) or 0
     before = {group: normals(one, CROWD, group) for group in ("clerk", "lawyer")}
     own = [normal.expected for normal in normals(one, row, "clerk")]  # type: ignore[attr-defined]
-    one.adopt(MOVED)
+    one.adopt(MOVED, {})
     assert group_of(one, MOVER) == "lawyer"
     assert group_of(one, CLERKS[4]) == "clerk"
     assert one.people.find(MOVER) == row
@@ -85,7 +85,7 @@ def test_who_does_not_move_is_judged_as_before_until_days_are_learned(story: lis
         one = watch()
         one.process(story)
         if change:
-            one.adopt(MOVED)
+            one.adopt(MOVED, {})
         findings = [finding for item in one.process(loot) for finding in item.findings]
         told.append([(one.detection, one.p_value, one.expected, one.peer_expected) for one in findings])
         peers = {finding.peer_sample_size for finding in findings}
@@ -98,17 +98,17 @@ def test_planted_records_count_from_the_next_event_on_and_not_before() -> None:
     one = watch(context(planted=()))
     morning = [event(CLERKS[n], at(0, 9.0 + n / 10), f"C-{n}") for n in range(3)]
     assert one.process(admit([*morning, event(CLERKS[0], at(0, 10.0), "H-9")])) == []
-    one.adopt(context(planted=("H-9",)))
+    one.adopt(context(planted=("H-9",)), {})
     later = admit([event(CLERKS[1], at(0, 11.0), "H-9")], 4)
     assert names(one.process(later), CLERKS[1]) == {"honey_record"}
-    one.adopt(context(planted=()))
+    one.adopt(context(planted=()), {})
     assert one.process(admit([event(CLERKS[2], at(0, 12.0), "H-9")], 5)) == []
 
 
 def test_a_day_off_is_one_from_the_next_event_on() -> None:
     one = watch()
     bins = [one.context.calendar.bins(np.array([at(0, 10.0)]))]
-    one.adopt(context(off=[date(2026, 3, 2)]))
+    one.adopt(context(off=[date(2026, 3, 2)]), {})
     bins.append(one.context.calendar.bins(np.array([at(0, 10.0)])))
     assert np.concatenate(bins).tolist() == [10, 34]
 
@@ -117,10 +117,10 @@ def test_who_leaves_the_roster_and_comes_back_has_the_same_row_and_peers(story: 
     one = watch()
     one.process(story[:3_000])
     row = one.people.find(MOVER)
-    one.adopt(context(**{MOVER: ""}))
+    one.adopt(context(**{MOVER: ""}), {})
     one.process(story[3_000:4_000])
     assert (one.people.find(MOVER), group_of(one, MOVER)) == (row, "clerk")
-    one.adopt(FIRST)
+    one.adopt(FIRST, {})
     one.process(story[4_000:])
     assert (one.people.find(MOVER), group_of(one, MOVER)) == (row, "clerk")
 
@@ -133,7 +133,7 @@ def run(story: list[Admitted], cuts: Sequence[int], change: int, restore: bool) 
             if restore:  # as a shard that was saved under one context and opened under another
                 state, one = saved(one.snapshot()), watch()
                 one.restore(state)
-            one.adopt(new)
+            one.adopt(new, {})
         told += bare(one.process(story[start:stop]))
     one.finish()
     return told, one.snapshot()
@@ -185,6 +185,6 @@ def test_roles_that_change_for_ever_make_no_groups_without_end() -> None:
     one.process(admit([event(actor, at(0, 9.0 + n / 100), "C-1") for n, actor in enumerate(PEOPLE)]))
     rows = len(one.people)
     for n in range(400):
-        one.adopt(context(**{MOVER: f"role {n}"}))
+        one.adopt(context(**{MOVER: f"role {n}"}), {})
     assert one.people.n_groups <= 256
     assert len(one.people) == rows

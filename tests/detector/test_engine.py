@@ -264,34 +264,6 @@ def test_a_change_that_persists_untold_becomes_normal() -> None:
     assert normal_of(watch, THIEF)[0] > 2.0 * refused[0]
 
 
-def test_a_change_that_an_analyst_accepts_becomes_normal_at_once() -> None:
-    days = working_days(0, 20)
-    accepted, ignored = gate_only(), gate_only()
-    for watch in (accepted, ignored):
-        play(watch, days[:12])
-        play(watch, days[12:14], loot)
-    assert accepted.accept(THIEF)
-    for watch in (accepted, ignored):
-        play(watch, days[14:], loot, seed=9)
-    assert normal_of(accepted, THIEF)[1] >= normal_of(ignored, THIEF)[1] + 3
-    assert normal_of(accepted, THIEF)[0] > 2.0 * normal_of(ignored, THIEF)[0]
-
-
-def test_a_told_change_that_an_analyst_accepts_becomes_normal() -> None:
-    days = working_days(0, 26)
-    watch = engine()
-    play(watch, days[:12])
-    assert THIEF in {one.actor for one in play(watch, days[12:14], loot)}
-    before = normal_of(watch, THIEF)
-    assert watch.accept(THIEF)
-    play(watch, days[14:22], loot, seed=9)
-    assert normal_of(watch, THIEF)[1] >= before[1] + 3
-
-
-def test_nobody_is_accepted_who_was_never_seen() -> None:
-    assert not engine().accept("E99")
-
-
 def test_a_young_actor_is_learned_from() -> None:
     days = working_days(0, 16)
     watch = gate_only()

@@ -37,12 +37,10 @@ def test_what_is_told_within_an_episode_is_one_alert_of_the_budget() -> None:
     assert watch.budget.told == 2
 
 
-def test_an_episode_stays_open_for_its_days_unless_released() -> None:
+def test_an_episode_stays_open_for_its_days() -> None:
     watch = engine(risk={"episode_days": 3})
     honey(watch, 0, 9.0)
     assert [opened(watch, "E01", day) for day in (0, 2, 5)] == [True, True, False]
-    assert watch.accept("E01")
-    assert not opened(watch, "E01", 0)
 
 
 def test_a_forgotten_row_has_no_episode() -> None:

@@ -114,6 +114,6 @@ def test_a_broker_that_falls_silent_once_it_has_answered_is_an_error_in_words(ka
     kafka_broker.publish("falls-silent", VALUES)
     config = KafkaConfig((kafka_broker.address,), "falls-silent")
     with closing(module.open_consumer(config, group_id=None, request_timeout_ms=1_000)) as consumer:
-        with kafka_broker.stopped(), pytest.raises(SourceError, match="did not answer .* check the broker"):
+        with kafka_broker.stopped(), pytest.raises(SourceError, match="did not answer"):
             module.require_topic(consumer, config)
         assert module.require_topic(consumer, config) == {0}

@@ -1,0 +1,87 @@
+"""What an analyst's verdict says to the detector, by whom, about what, until when, and whether it was taken back."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import msgspec
+import sqlalchemy as sa
+
+from alerts import tables
+from alerts.alert import Alert
+from alerts.incident import Verdict
+
+LASTS_S: Final = 90 * 86_400.0
+"""After the last alert that a verdict is about, in the time of the log; by then what is normal was learned anew."""
+TEACHES: Final = (Verdict.TRUE_POSITIVE, Verdict.BENIGN_POSITIVE, Verdict.FALSE_POSITIVE)
+
+
+class Feedback(msgspec.Struct, frozen=True, kw_only=True):
+    """One verdict about one actor's alerts in an incident.
+
+    `detections` are those that were told. `given` and `withdrawn` are when, by the clock, and `ends` is the time in
+    the log at which it ends, all Unix seconds; `withdrawn` is None while nobody has taken it back.
+    """
+
+    number: int
+    incident_id: str
+    actor: str
+    verdict: Verdict
+    detections: tuple[str, ...]
+    author: str
+    reason: str
+    given: float
+    ends: float
+    withdrawn: float | None = None
+    withdrawn_by: str = ""
+
+
+def give(
+    connection: sa.Connection, incident_id: str, alerts: Sequence[Alert], verdict: Verdict, by: tuple[str, str, float]
+) -> None:
+    """Keep what a verdict on an incident with these alerts says of each of their actors; `by` whom, why and when."""
+    if verdict not in TEACHES:
+        return
+    author, reason, now = by
+    for actor in sorted({alert.actor for alert in alerts}):
+        mine = [alert for alert in alerts if alert.actor == actor]
+        detections = sorted({finding.detection for alert in mine for finding in alert.findings})
+        fields = {
+            "incident_id": incident_id,
+            "actor": actor,
+            "verdict": verdict.value,
+            "detections": msgspec.json.encode(detections).decode(),
+            "author": author,
+            "reason": reason,
+            "given": now,
+            "ends": max(alert.updated_at for alert in mine).timestamp() + LASTS_S,
+            "withdrawn_by": "",
+        }
+        connection.execute(sa.insert(tables.feedback).values(**fields))
+
+
+def withdraw(connection: sa.Connection, incident_id: str, author: str, now: float) -> None:
+    """Take back what the verdict on an incident said."""
+    row = tables.feedback
+    this = (row.c.incident_id == incident_id) & row.c.withdrawn.is_(None)
+    connection.execute(sa.update(row).where(this).values(withdrawn=now, withdrawn_by=author))
+
+
+def withdraw_one(connection: sa.Connection, number: int, author: str, now: float) -> str | None:
+    """Take back what has this number; the incident that it was about, None when there is nothing to take back."""
+    row = tables.feedback
+    this = (row.c.number == number) & row.c.withdrawn.is_(None)
+    changed = sa.update(row).where(this).values(withdrawn=now, withdrawn_by=author).returning(row.c.incident_id)
+    return connection.execute(changed).scalar()
+
+
+def given(connection: sa.Connection, *, every: bool = False) -> list[Feedback]:
+    """What was not taken back, or all there ever was, in order."""
+    row = tables.feedback
+    query = sa.select(row).order_by(row.c.number)
+    found = connection.execute(query if every else query.where(row.c.withdrawn.is_(None))).mappings()
+    return [_feedback(one) for one in found]
+
+
+def _feedback(row: Mapping[Any, Any]) -> Feedback:
+    fields = {name: row[name] for name in Feedback.__struct_fields__}
+    return msgspec.convert(fields | {"detections": msgspec.json.decode(row["detections"])}, Feedback)
