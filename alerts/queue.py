@@ -67,7 +67,7 @@ def delivery_table(tasks: Sequence[Task]) -> Table:
             one.receiver,
             one.alert_id[:8],
             str(one.revision),
-            one.phase.value,
+            f"{one.phase.value}, level {one.level}" if one.level else one.phase.value,
             one.state,
             str(one.attempts),
             escape(one.detail),

@@ -3,9 +3,11 @@
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import datetime, timedelta
+from io import StringIO
 
 import msgspec
 import pytest
+from rich.console import Console
 
 from alerts.alert import Alert, Severity
 from alerts.desk import DESK, Desk
@@ -15,6 +17,7 @@ from alerts.escalation import Level
 from alerts.incident import State, Verdict
 from alerts.intake import ITSELF
 from alerts.pipeline import Matcher, Route, Routing, Silence, pipeline_of
+from alerts.queue import delivery_table
 from alerts.receivers.receiver import Phase
 from alerts.rotation import Rotation
 from alerts.store import Store
@@ -194,3 +197,13 @@ def test_a_former_owner_escalates_nothing(desk: Desk, place: Place, team: Team, 
         with pytest.raises(StaleOwnerError):
             team.dispatcher.step(START + 3_600)
     assert escalations(desk) == []
+
+
+def test_whoever_looks_at_deliveries_sees_the_level(desk: Desk, team: Team, commit: Callable[..., None]) -> None:
+    commit(make_alert(alert_id=ONE))
+    run(team.dispatcher, START, 32 * MINUTE)
+    console = Console(file=StringIO(), width=200)
+    console.print(delivery_table(desk.tasks()))
+    lead, soc = console.file.getvalue().splitlines()[1:]  # type: ignore[attr-defined]
+    assert "firing, level 1" in lead
+    assert "level" not in soc
