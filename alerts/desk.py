@@ -7,12 +7,13 @@ from typing import Any, Final
 import msgspec
 import sqlalchemy as sa
 
-from alerts import feedback, intake, outbox, schema, tables
-from alerts.alert import Alert
+from alerts import escalation, feedback, intake, outbox, regroup, schema, tables
+from alerts.alert import Alert, Severity
 from alerts.database import Database
 from alerts.errors import AmbiguousAlertError, IncidentError, StaleOwnerError, UnknownAlertError
+from alerts.escalation import Level
 from alerts.incident import Entry, Incident, State, Verdict
-from alerts.pipeline import Deduplication, Matcher, Silence, Silencing, Stage
+from alerts.pipeline import Matcher, Silence, Stage
 from alerts.receivers.receiver import Phase
 
 DESK: Final = "desk"
@@ -26,6 +27,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
 
     `state` is `waiting`, `told`, or `dead`, when a person must look; `due` is when to try (again) and `since` since
     when it has waited, both Unix seconds. `detail` is what the receiver last said.
+    `level` is that of the escalation by which it is told, 0 for none.
     """
 
     receiver: str
@@ -39,6 +41,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     since: float
     detail: str
     remote_id: str
+    level: int = 0
 
 
 class Desk:
@@ -78,21 +81,32 @@ class Desk:
         with self._transaction() as connection:
             connection.execute(tables.HOLD, {"shard": DESK})  # those who look at the queue take in as well
             waiting = outbox.of_receiver(connection, DESK, AT_ONCE)
-            every = [Silencing(_silences(connection, now)), *stages, Deduplication()]
+            moment = intake.moment_of(connection, _silences(connection, now), now)
             for delivery in waiting:
-                intake.admit(connection, delivery, every, receivers, now)
+                intake.admit(connection, delivery, stages, receivers, moment)
             outbox.remove(connection, waiting)
         return len(waiting)
 
+    def escalate(self, levels: Sequence[Level], now: float) -> int:
+        """Tell those of the next level of incidents that nobody acknowledged in time; how many incidents that were.
+
+        Raises:
+            StaleOwnerError: somebody else delivers now.
+        """
+        with self._transaction() as connection:
+            self._require_owner(connection)
+            return escalation.escalate(connection, levels, now)
+
     def due(self, receiver: str, now: float, limit: int) -> list[tuple[Task, Alert]]:
-        """What a receiver is to be told by now, the longest waiting first."""
+        """What a receiver is to be told by now, the longest waiting first, and of those the most severe."""
         row = tables.deliveries
+        mildness = sa.case(*[(tables.alerts.c.severity == one.value, -rank) for rank, one in enumerate(Severity)])
         ripe = (row.c.receiver == receiver) & (row.c.state != "dead") & (row.c.due <= now)
         query = (
             sa.select(row, tables.alerts.c.body)
             .join(tables.alerts, tables.alerts.c.alert_id == row.c.alert_id)
             .where(ripe)
-            .order_by(row.c.due, row.c.alert_id)
+            .order_by(row.c.due, mildness, row.c.alert_id)
             .limit(limit)
         )
         with self._transaction() as connection:
@@ -118,7 +132,9 @@ class Desk:
             self._require_owner(connection)
             for task, changes in went:
                 this = (row.c.receiver == task.receiver) & (row.c.alert_id == task.alert_id)
-                same = (row.c.revision == task.revision) & (row.c.phase == task.phase.value)
+                same = (
+                    (row.c.revision == task.revision) & (row.c.phase == task.phase.value) & (row.c.level == task.level)
+                )
                 connection.execute(sa.update(row).where(this & same).values(**changes))
 
     def tasks(self, *, state: str | None = None) -> list[Task]:
@@ -153,22 +169,10 @@ class Desk:
         Raises:
             UnknownAlertError, AmbiguousAlertError: none, or several, begin so.
         """
-        row, log, joined = tables.incidents, tables.incident_log, tables.incident_alerts
-        begins = row.c.incident_id.startswith(incident_id.lower(), autoescape=True)
+        log = tables.incident_log
         with self._transaction() as connection:
-            found = connection.execute(sa.select(row).where(begins).limit(2)).mappings().all() if incident_id else []
-            if len(found) != 1:
-                kind = AmbiguousAlertError if found else UnknownAlertError
-                how_many = "several incidents begin" if found else "no incident begins"
-                raise kind(f"{self._database.place}: {how_many} with {incident_id!r}; list the incidents for their ids")
-            incident = _incident(found[0])
-            bodies = connection.execute(
-                sa.select(tables.alerts.c.body)
-                .join(joined, joined.c.alert_id == tables.alerts.c.alert_id)
-                .where(joined.c.incident_id == incident.incident_id)
-                .order_by(tables.alerts.c.opened_at)
-            ).scalars()
-            alerts = [msgspec.json.decode(body, type=Alert) for body in bodies]
+            incident = self._found(connection, incident_id)
+            alerts = _alerts(connection, incident.incident_id)
             entries = connection.execute(
                 sa.select(log.c.time, log.c.author, log.c.act, log.c.text)
                 .where(log.c.incident_id == incident.incident_id)
@@ -189,18 +193,21 @@ class Desk:
         A verdict is told to the detector, and what it said is taken back when the incident is opened again.
 
         Raises:
-            IncidentError: it is closed already, or the text is too long.
+            IncidentError: it is closed already, was merged, or the text is too long.
         """
-        incident, alerts, _ = self.incident(incident_id)
         if len(text) > LONGEST_TEXT:
             raise IncidentError(f"a text of {len(text):,} characters; keep it to {LONGEST_TEXT:,}")
-        reopened = incident.state is State.CLOSED and changes.get("state", State.CLOSED) is not State.CLOSED
-        if incident.state is State.CLOSED and changes and not reopened:
-            raise IncidentError(f"incident {incident.incident_id} is closed; reopen it first")
         row = tables.incidents
         with self._transaction() as connection:
+            connection.execute(tables.HOLD, {"shard": DESK})
+            incident = self._found(connection, incident_id)
+            reopened = incident.state is State.CLOSED and changes.get("state", State.CLOSED) is not State.CLOSED
+            if changes and (incident.merged_into or not reopened):
+                _require_open(incident)
+            this = row.c.incident_id == incident.incident_id
+            if reopened:
+                changes |= intake.UNANSWERED
             if changes:
-                this = row.c.incident_id == incident.incident_id
                 connection.execute(sa.update(row).where(this).values(**changes))
             intake.note(connection, incident.incident_id, Entry(now, author, act, text))
             if changes.get("state") is State.CLOSED or reopened:
@@ -209,9 +216,39 @@ class Desk:
             if reopened:
                 feedback.withdraw(connection, incident.incident_id, author, now)
             elif changes.get("verdict"):
-                said = author, changes.get("reason", ""), now
+                said, alerts = (author, changes.get("reason", ""), now), _alerts(connection, incident.incident_id)
                 feedback.give(connection, incident.incident_id, alerts, Verdict(changes["verdict"]), said)
-        return self.incident(incident.incident_id)[0]
+            return self._found(connection, incident.incident_id)
+
+    def merge(self, incident_id: str, into: str, author: str, now: float) -> Incident:
+        """Move all alerts of an incident to another, which is given back; the former is closed and points there.
+
+        Receivers are told nothing by that: the alerts go on. `split` undoes it.
+
+        Raises:
+            IncidentError: one of them is closed, or both are the same.
+            UnknownAlertError, AmbiguousAlertError: none, or several, begin so.
+        """
+        with self._transaction() as connection:
+            connection.execute(tables.HOLD, {"shard": DESK})
+            source, target = self._found(connection, incident_id), self._found(connection, into)
+            for one in (source, target):
+                _require_open(one)
+            regroup.merge(connection, source, target, author, now)
+            return self._found(connection, target.incident_id)
+
+    def split(self, incident_id: str, alert_ids: Sequence[str], author: str, now: float) -> Incident:
+        """Move some alerts of an incident to one of their own, which is given back. `merge` undoes it.
+
+        Raises:
+            IncidentError: it is closed, no alert is named, or the one that gave the incident its id.
+            UnknownAlertError: an id begins none or several of its alerts.
+        """
+        with self._transaction() as connection:
+            connection.execute(tables.HOLD, {"shard": DESK})
+            source = self._found(connection, incident_id)
+            _require_open(source)
+            return self._found(connection, regroup.split(connection, source, alert_ids, author, now))
 
     def silence(self, silence: Silence) -> int:
         """Keep a silence; its number."""
@@ -269,11 +306,41 @@ class Desk:
         """Let go of the database; closing twice is the same as once."""
         self._database.close()
 
+    def _found(self, connection: sa.Connection, begins: str) -> Incident:
+        row = tables.incidents
+        this = row.c.incident_id.startswith(begins.lower(), autoescape=True)
+        found = connection.execute(sa.select(row).where(this).limit(2)).mappings().all() if begins else []
+        if len(found) != 1:
+            kind = AmbiguousAlertError if found else UnknownAlertError
+            how_many = "several incidents begin" if found else "no incident begins"
+            raise kind(f"{self._database.place}: {how_many} with {begins!r}; list the incidents for their ids")
+        return _incident(found[0])
+
     def _require_owner(self, connection: sa.Connection) -> None:
         row = tables.checkpoints
         epoch = connection.execute(sa.select(row.c.epoch).where(row.c.shard == DESK).with_for_update()).scalar()
         if epoch != self._epoch:
             raise StaleOwnerError(f"{self._database.place}: another process delivers now; stop this one")
+
+
+def _require_open(incident: Incident) -> None:
+    if incident.merged_into:
+        where = incident.merged_into
+        raise IncidentError(f"incident {incident.incident_id} was merged into {where}; work there, or split alerts off")
+    if incident.state is State.CLOSED:
+        raise IncidentError(f"incident {incident.incident_id} is closed; reopen it first")
+
+
+def _alerts(connection: sa.Connection, incident_id: str) -> list[Alert]:
+    """Those of an incident, in the order in which they opened."""
+    row, joined = tables.alerts, tables.incident_alerts
+    query = (
+        sa.select(row.c.body)
+        .join(joined, joined.c.alert_id == row.c.alert_id)
+        .where(joined.c.incident_id == incident_id)
+        .order_by(row.c.opened_at, row.c.alert_id)
+    )
+    return [msgspec.json.decode(body, type=Alert) for body in connection.execute(query).scalars()]
 
 
 def _task(row: Mapping[Any, Any]) -> Task:

@@ -9,6 +9,7 @@ import msgspec
 
 from alerts.alert import Alert
 from alerts.desk import Desk, Task
+from alerts.escalation import Level
 from alerts.intake import NEVER
 from alerts.pipeline import Stage
 from alerts.receivers.receiver import Notice, Outcome, Phase, Receiver, Result
@@ -52,12 +53,19 @@ class Dispatcher:
         desk: acquired by this process.
         posts: by the receivers' names.
         stages: decide who is told.
+        levels: who is told as well when nobody acknowledges an incident.
+        told: hears how each delivery went.
     """
 
     def __init__(
-        self, desk: Desk, posts: Mapping[str, Post], stages: Sequence[Stage], told: Told | None = None
+        self,
+        desk: Desk,
+        posts: Mapping[str, Post],
+        stages: Sequence[Stage],
+        levels: Sequence[Level] = (),
+        told: Told | None = None,
     ) -> None:
-        self._desk, self._posts, self._stages, self._told = desk, posts, stages, told
+        self._desk, self._posts, self._stages, self._levels, self._told = desk, posts, stages, levels, told
         self._calls: dict[str, deque[float]] = {name: deque() for name in posts}  # the times of the latest calls
         self._failures: dict[str, int] = dict.fromkeys(posts, 0)
         self._resting: dict[str, float] = dict.fromkeys(posts, 0.0)  # until when a receiver is left alone
@@ -65,9 +73,11 @@ class Dispatcher:
         """Receivers that do not take anything at the moment, and why."""
 
     def step(self, now: float) -> int:
-        """Take in what waits and tell what is due; how many notices were tried."""
+        """Take in what waits, escalate what nobody acknowledged, and tell what is due; how many notices were tried."""
         while self._desk.take_in(self._stages, list(self._posts), now):
             pass
+        if self._levels:
+            self._desk.escalate(self._levels, now)
         return sum(self._serve(name, post, now) for name, post in self._posts.items())
 
     def wait_s(self, now: float, longest: float) -> float:
@@ -139,8 +149,16 @@ def key_of(task: Task) -> str:
     ...     attempts=0, due=0.0, since=0.0, detail="", remote_id=""))
     'ab.2.firing'
     """
-    return f"{task.alert_id}.{task.revision}.{task.phase.value}"
+    level = f".{task.level}" if task.level else ""
+    return f"{task.alert_id}.{task.revision}.{task.phase.value}{level}"
 
 
 def _notice(task: Task, alert: Alert, language: str) -> Notice:
-    return Notice(key=key_of(task), alert=alert, revision=task.revision, phase=task.phase, language=language)
+    return Notice(
+        key=key_of(task),
+        alert=alert,
+        revision=task.revision,
+        phase=task.phase,
+        language=language,
+        level=task.level,
+    )

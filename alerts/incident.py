@@ -1,4 +1,4 @@
-"""What a person works on: the alerts about one actor, from the first to a verdict."""
+"""What a person works on: alerts that belong together, from the first to a verdict."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -29,11 +29,12 @@ class Verdict(StrEnum):
 
 
 class Incident(msgspec.Struct, frozen=True, kw_only=True):
-    """The alerts about one actor that are worked on together.
+    """The alerts that are worked on together: those about one actor, and whatever somebody merged into it.
 
-    `incident_id` is the id of the alert that opened it. `severity` and `risk` are the highest of its alerts, and
-    `updated_at` the time in the log when one last changed. `owner` is who works on it, "" for nobody. `verdict` and
-    `reason` say how it was closed.
+    `incident_id` is the id of the alert that opened it, and `actor` whom that is about. `severity` and `risk` are the
+    highest of its alerts, and `updated_at` the time in the log when one last changed. `owner` is who works on it, ""
+    for nobody. `verdict` and `reason` say how it was closed. An incident that was merged is closed without a verdict;
+    `merged_into` is the incident that has its alerts now, "" for all others.
     """
 
     incident_id: str
@@ -46,6 +47,7 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
     owner: str = ""
     verdict: Verdict = Verdict.NONE
     reason: str = ""
+    merged_into: str = ""
 
 
 class Entry(msgspec.Struct, frozen=True):

@@ -31,7 +31,7 @@ def incident_table(incidents: Sequence[Incident], zone: tzinfo) -> Table:
             _day(one.opened_at, zone),
             _day(one.updated_at, zone),
             escape(one.owner),
-            one.verdict.value,
+            f"merged into {one.merged_into[:8]}" if one.merged_into else one.verdict.value,
         )
     return table
 
@@ -67,7 +67,7 @@ def delivery_table(tasks: Sequence[Task]) -> Table:
             one.receiver,
             one.alert_id[:8],
             str(one.revision),
-            one.phase.value,
+            f"{one.phase.value}, level {one.level}" if one.level else one.phase.value,
             one.state,
             str(one.attempts),
             escape(one.detail),

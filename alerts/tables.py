@@ -21,7 +21,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import Double
 
-VERSIONS = ("0001", "0002", "0003", "0004", "0005")
+VERSIONS = ("0001", "0002", "0003", "0004", "0005", "0006")
 """The schema's versions, oldest first, as the files of `alerts/migrations/versions` are numbered."""
 
 metadata = MetaData()
@@ -111,6 +111,9 @@ incidents = Table(
     Column("owner", String, nullable=False),
     Column("verdict", String(16), nullable=False),
     Column("reason", Text, nullable=False),
+    Column("merged_into", String(20), nullable=False, server_default=text("''")),
+    Column("level", Integer, nullable=False, server_default=text("0")),
+    Column("unanswered_since", Double, nullable=False, server_default=text("0")),
 )
 
 incident_alerts = Table(
@@ -160,7 +163,10 @@ deliveries = Table(
     Column("since", Double, nullable=False),
     Column("detail", Text, nullable=False),
     Column("remote_id", Text, nullable=False),
+    Column("admitted", Double, nullable=False, server_default=text("0")),
+    Column("level", Integer, nullable=False, server_default=text("0")),
     Index("ix_deliveries_state_due", "state", "due"),
+    Index("ix_deliveries_admitted", "admitted"),
 )
 
 silences = Table(

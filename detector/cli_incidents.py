@@ -145,6 +145,35 @@ def reopen(
         desk.act(incident_id, "reopened", by, _now(), reason, state=State.OPEN, verdict="", reason="")
 
 
+@incidents.command("merge")
+def merge(
+    incident_id: ID,
+    into: Annotated[str, typer.Argument(help="The incident that goes on, or how its id begins.")],
+    by: AUTHOR = "analyst",
+    config: CONFIG = None,
+    state: STATE = None,
+) -> None:
+    """Move all alerts of an incident to another; the emptied one is closed and says where they went."""
+    with desk_of(config, state) as (desk, _):
+        former, _, _ = desk.incident(incident_id)
+        found = desk.merge(incident_id, into, by, _now())
+    say(f"{former.incident_id}: merged into {found.incident_id}")
+
+
+@incidents.command("split")
+def split(
+    incident_id: ID,
+    alerts: Annotated[list[str], typer.Argument(help="The alerts that go, or how their ids begin.")],
+    by: AUTHOR = "analyst",
+    config: CONFIG = None,
+    state: STATE = None,
+) -> None:
+    """Move some alerts of an incident to one of their own; what was merged comes back under its former id."""
+    with desk_of(config, state) as (desk, _):
+        found = desk.split(incident_id, alerts, by, _now())
+    say(f"{found.incident_id}: {found.state.value}, split off")
+
+
 @silences.command("add")
 def add_silence(  # noqa: PLR0913 - each parameter is one option
     *,

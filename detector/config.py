@@ -3,12 +3,13 @@
 import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
+from detector.config_delivery import DeliveryConfig, ReceiverConfig, known_zone
 from detector.errors import ConfigError
+from detector.section import Section as _Section
 
 if TYPE_CHECKING:
     from sqlalchemy import URL
@@ -16,10 +17,6 @@ if TYPE_CHECKING:
     from streams.kafka import KafkaConfig
 
 DEFAULTS = Path(__file__).with_name("innerwatch.toml")
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 TopicName = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,249}$")]
@@ -103,11 +100,7 @@ class TimeConfig(_Section):
     @field_validator("zone")
     @classmethod
     def _known_zone(cls, value: str) -> str:
-        try:
-            ZoneInfo(value)
-        except (ZoneInfoNotFoundError, ValueError) as error:
-            raise ValueError(f"unknown time zone {value!r}; use an IANA name such as Asia/Shanghai") from error
-        return value
+        return known_zone(value)
 
 
 class IntakeConfig(_Section):
@@ -202,45 +195,6 @@ class RunConfig(_Section):
     watchdog_s: Annotated[float, Field(ge=10)] = 120.0
     silence_s: Annotated[float, Field(gt=0)] = 3_600.0
     start_s: Annotated[float, Field(ge=0)] = 0.0
-
-
-class ReceiverConfig(_Section):
-    """Somebody who is told: of which kind, in which language, and the settings of that kind."""
-
-    model_config = ConfigDict(extra="allow", frozen=True)
-
-    kind: str
-    language: Literal["en", "zh"] = "en"
-    resend_s: Annotated[float, Field(ge=0)] | None = None
-
-    @property
-    def settings(self) -> dict[str, Any]:
-        """What the kind itself is to know."""
-        return dict(self.model_extra or {})
-
-
-class RouteConfig(_Section):
-    """Which alerts which receivers are told of."""
-
-    receivers: tuple[str, ...]
-    severity: Literal["low", "medium", "high", "critical"] = "low"
-    detections: tuple[str, ...] = ()
-    departments: tuple[str, ...] = ()
-    hours: Literal["any", "working", "off"] = "any"
-
-
-class DeliveryConfig(_Section):
-    """Who is told of alerts, by ``innerwatch deliver``."""
-
-    receivers: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,63}$")], ReceiverConfig] = {}
-    routes: tuple[RouteConfig, ...] = ()
-
-    @model_validator(mode="after")
-    def _known_receivers(self) -> "DeliveryConfig":
-        unknown = {name for route in self.routes for name in route.receivers} - set(self.receivers)
-        if unknown:
-            raise ValueError(f"a route names {min(unknown)!r}, but delivery.receivers has none of that name")
-        return self
 
 
 class Config(_Section):

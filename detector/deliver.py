@@ -1,6 +1,6 @@
 """Delivery: the process that tells receivers of alerts, apart from detection, which it never holds up."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
 from datetime import UTC, datetime
 from typing import Final, Protocol
@@ -10,11 +10,14 @@ from alerts.alert import Alert, Severity, alert_id_of
 from alerts.desk import Desk
 from alerts.dispatch import Dispatcher, Post, Told
 from alerts.errors import ReceiverError, UnavailableError
+from alerts.escalation import Level
 from alerts.finding import Finding
-from alerts.pipeline import Route, Routing, Stage
+from alerts.pipeline import Route, Routing, Stage, pipeline_of
 from alerts.receivers.receiver import Notice, Receiver
 from alerts.receivers.table import open_receiver
-from detector.config import Config, ReceiverConfig
+from alerts.rotation import Override, Rotation
+from detector.config import Config
+from detector.config_delivery import DIGESTS, PEOPLE, ReceiverConfig
 from detector.home import database_of
 
 LEAST_WAIT_S, LONGEST_WAIT_S = 0.2, 2.0
@@ -63,22 +66,59 @@ def open_dispatcher(config: Config, desk: Desk, stack: ExitStack, told: Told | N
     for name, one in config.delivery.receivers.items():
         receiver = stack.enter_context(closing(open_named(config, name)))
         posts[name] = Post(receiver, one.language, resend_of(one, receiver))
-    return Dispatcher(desk, posts, stages_of(config), told)
+    return Dispatcher(desk, posts, stages_of(config), levels_of(config), told)
 
 
 def stages_of(config: Config) -> list[Stage]:
-    """What decides, beside silences and repeats, who is told: the routes of the configuration."""
+    """What decides who is told, by the routes of the configuration and by what people bear."""
+    delivery = config.delivery
     routes = [
         Route(
             receivers=one.receivers,
+            rotations=_rotations(config, one.on_call),
             severity=Severity(one.severity),
             detections=one.detections,
             departments=one.departments,
             hours=one.hours,
         )
-        for one in config.delivery.routes
+        for one in delivery.routes
     ]
-    return [Routing(routes, ZoneInfo(config.time.zone))]
+    hours, hourly = {}, {}
+    for name, one in delivery.receivers.items():
+        usual = delivery.inhibit_hours if one.kind in PEOPLE else 0.0
+        hours[name] = usual if one.inhibit_hours is None else one.inhibit_hours
+        if one.kind in DIGESTS:
+            hourly[name] = delivery.hourly if one.hourly is None else one.hourly
+    allowed = {name: count for name, count in hourly.items() if count}
+    return pipeline_of(Routing(routes, ZoneInfo(config.time.zone)), hours, allowed)
+
+
+def levels_of(config: Config) -> list[Level]:
+    """Who is told when nobody acknowledges, in their order."""
+    return [
+        Level(
+            severity=Severity(one.severity),
+            after_s=one.after_minutes * 60.0,
+            receivers=one.receivers,
+            rotations=_rotations(config, one.on_call),
+        )
+        for one in config.delivery.escalations
+    ]
+
+
+def _rotations(config: Config, names: Sequence[str]) -> tuple[Rotation, ...]:
+    known = {name: config.delivery.rotations[name] for name in names}
+    return tuple(
+        Rotation(
+            name=name,
+            receivers=one.receivers,
+            starts=one.starts,
+            shift=one.shift,
+            zone=ZoneInfo(one.zone or config.time.zone),
+            overrides=tuple(Override(each.receiver, each.starts, each.ends) for each in one.overrides),
+        )
+        for name, one in known.items()
+    )
 
 
 def trial_notice(now: float, language: str) -> Notice:

@@ -20,7 +20,7 @@ from alerts.errors import ReceiverError
 from alerts.receivers.chat import OPEN, link_of
 from alerts.receivers.http import TIMEOUT_S, read_secret
 from alerts.receivers.reasons import reason
-from alerts.receivers.receiver import Limits, Notice, Outcome, Result
+from alerts.receivers.receiver import Limits, Notice, Outcome, Phase, Result
 from alerts.receivers.text import body_lines, fitted, title
 from alerts.receivers.words import ENGLISH
 
@@ -59,10 +59,10 @@ class Email:
     """Sends a mail for each notice, several over one connection.
 
     A digest would belong to no alert's thread, and a mail server bears a mail for each; so there is one. Its Message-ID
-    is made of alert and revision: a mail that is sent again, because a connection broke before the answer, has the
-    same, and many servers and readers show it once. All mails of an alert refer to one id, so that they stand in one
-    thread (RFC 5322 section 3.6.4). Where a server takes some recipients and refuses others, that is delivered, and
-    told in the outcome. A server that offers no TLS gets nothing.
+    is made of what it says of which revision: a mail that is sent again, because a connection broke before the answer,
+    has the same, and many servers and readers show it once. All mails of an alert refer to one id, so that they stand
+    in one thread (RFC 5322 section 3.6.4). Where a server takes some recipients and refuses others, that is delivered,
+    and told in the outcome. A server that offers no TLS gets nothing.
 
     `ReceiverError` when the configuration cannot be used.
     """
@@ -133,13 +133,14 @@ class Email:
         mail = EmailMessage(policy=SMTP)
         # Message-ID of the thread: no mail has it, so that it does not matter which revision is heard first.
         thread = f"<{_id(notice)}@{self._domain}>"
-        test = ".test" if notice.test else ""
+        kind = ".test" * notice.test + ".closed" * (notice.phase is Phase.RESOLVED)
+        kind += f".{notice.level}" if notice.level else ""
         mail["From"] = self._config.sender
         mail["To"] = ", ".join(self._config.recipients)
         # What looks like an encoded word (RFC 2047) would be read as one, line breaks and all.
         mail["Subject"] = fitted(title(notice).replace("=?", "＝?"), SUBJECT_BYTES, notice.language)
         mail["Date"] = format_datetime(datetime.fromtimestamp(int(now), UTC))
-        mail["Message-ID"] = f"<{_id(notice)}.{notice.revision}{test}@{self._domain}>"
+        mail["Message-ID"] = f"<{_id(notice)}.{notice.revision}{kind}@{self._domain}>"
         mail["In-Reply-To"] = thread
         mail["References"] = thread
         mail["Auto-Submitted"] = "auto-generated"  # RFC 3834: no vacation notice shall answer

@@ -22,6 +22,7 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
     `key` is the same whenever the same revision is told again, and different for every other: by it, or by the
     alert's id, a receiver tells a repeat. `revision` grows with each change. `language` is the reader's, "en" or
     "zh"; `link` leads to the alert, "" where there is no console. A `test` is marked as one wherever it is shown.
+    `level` is that of the escalation by which it is told, because nobody acknowledged the incident; 0 for none.
     """
 
     key: str
@@ -31,6 +32,7 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
     language: str = "en"
     link: str = ""
     test: bool = False
+    level: int = 0
 
 
 class Result(StrEnum):

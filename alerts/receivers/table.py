@@ -12,6 +12,7 @@ from alerts.receivers.dingtalk import DingTalk, DingTalkConfig
 from alerts.receivers.email import Email, EmailConfig
 from alerts.receivers.feishu import Feishu, FeishuConfig
 from alerts.receivers.jira import Jira, JiraConfig
+from alerts.receivers.kafka import Kafka, KafkaConfig
 from alerts.receivers.pagerduty import PagerDuty, PagerDutyConfig
 from alerts.receivers.receiver import Receiver
 from alerts.receivers.servicenow import ServiceNow, ServiceNowConfig
@@ -29,6 +30,7 @@ RECEIVERS: Final[dict[str, tuple[type[msgspec.Struct], Callable[[Any], Receiver]
     "email": (EmailConfig, Email),
     "feishu": (FeishuConfig, Feishu),
     "jira": (JiraConfig, Jira),
+    "kafka": (KafkaConfig, Kafka),
     "pagerduty": (PagerDutyConfig, PagerDuty),
     "servicenow": (ServiceNowConfig, ServiceNow),
     "slack": (SlackConfig, Slack),

@@ -21,7 +21,7 @@ LONGEST_NAME = 120
 
 
 def title(notice: Notice) -> str:
-    """One line: how severe, who, which detections; marked where it is a test or has been closed."""
+    """One line: how severe, who, which detections; marked where it is a test, was escalated or has been closed."""
     alert, words = notice.alert, words_of(notice.language)
     names = dict.fromkeys(_detection(finding.detection, notice.language) for finding in alert.findings)
     text = words["title"].format(
@@ -31,6 +31,7 @@ def title(notice: Notice) -> str:
         risk=f"{alert.risk:.1f}",
     )
     marks = [words["test"]] * notice.test + [words["resolved"]] * (notice.phase is Phase.RESOLVED)
+    marks += [words["escalated"].format(level=notice.level)] * bool(notice.level)
     return "".join(f"[{mark}] " for mark in marks) + text
 
 
@@ -92,6 +93,7 @@ def fitted(text: str, limit_bytes: int, language: str = ENGLISH) -> str:
 def _head(notice: Notice) -> list[str]:
     alert, words = notice.alert, words_of(notice.language)
     lines = [words["is_test"]] * notice.test + [words["is_resolved"]] * (notice.phase is Phase.RESOLVED)
+    lines += [words["is_escalated"]] * bool(notice.level)
     lines += [
         _field(notice, "who", words["comma"].join(_name(part) for part in _person(alert))),
         _field(

@@ -4,16 +4,16 @@ import base64
 import hmac
 from collections.abc import Sequence
 from hashlib import sha256
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 import msgspec
 
 from alerts.errors import ReceiverError
 from alerts.escape import escape
-from alerts.ocsf import CLASS_UID, detection_finding
+from alerts.receivers.bodies import envelope, finding
 from alerts.receivers.http import HttpCaller, HttpConfig, read_secret
 from alerts.receivers.identity import plain_key
-from alerts.receivers.receiver import Limits, Notice, Outcome, Phase
+from alerts.receivers.receiver import Limits, Notice, Outcome
 
 PREFIX: Final = "whsec_"
 LEAST_BYTES: Final = 24  # of a secret, as the specification asks
@@ -41,7 +41,7 @@ class Webhook:
 
     def __init__(self, config: WebhookConfig) -> None:
         self._key = _key(read_secret(config.secret_file))
-        self._body = _ocsf if config.format == "ocsf" else _envelope
+        self._body = finding if config.format == "ocsf" else envelope
         self._caller = HttpCaller(config)
 
     def send(self, notices: Sequence[Notice], now: float) -> list[Outcome]:
@@ -71,29 +71,6 @@ def signature(key: bytes, message_id: str, timestamp: int, body: bytes) -> str:
     """
     signed = b".".join((message_id.encode(), b"%d" % timestamp, body))
     return "v1," + base64.b64encode(hmac.digest(key, signed, sha256)).decode()
-
-
-def _envelope(notice: Notice) -> dict[str, Any]:
-    return {
-        "type": f"alert.{notice.phase.value}",
-        "timestamp": notice.alert.updated_at,
-        "data": {"alert": notice.alert, "revision": notice.revision, "link": notice.link, "test": notice.test},
-    }
-
-
-def _ocsf(notice: Notice) -> dict[str, Any]:
-    """The Detection Finding; one that was closed is an activity of its own, and a test is no alert."""
-    finding: dict[str, Any] = detection_finding(notice.alert, notice.revision)
-    if notice.phase is Phase.RESOLVED:
-        finding |= {"activity_id": 3, "activity_name": "Close", "status_id": 4, "status": "Resolved"}
-        finding |= {"type_uid": CLASS_UID * 100 + 3, "type_name": "Detection Finding: Close"}
-    if notice.test:
-        finding["is_alert"] = False
-        finding["message"] = f"[TEST] {finding['message']}"
-        finding["metadata"]["labels"] = ["test"]
-    if notice.link:
-        finding["finding_info"]["src_url"] = notice.link
-    return finding
 
 
 def _key(secret: str) -> bytes:

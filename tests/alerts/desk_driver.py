@@ -16,12 +16,13 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from alerts import intake
+from alerts import escalation, intake
 from alerts.alert import Alert, Severity
 from alerts.desk import DESK, Desk
 from alerts.dispatch import Dispatcher, Post
+from alerts.escalation import Level
 from alerts.incident import State, Verdict
-from alerts.pipeline import Routing
+from alerts.pipeline import Route, Routing, pipeline_of
 from alerts.receivers.receiver import Limits, Notice, Outcome, Result
 from alerts.store import Store
 from tests.alerts.samples import make_alert, make_checkpoint, make_finding
@@ -30,6 +31,13 @@ from tests.detector.kill_driver import arm_at
 SHARD: Final = "events-0-of-1"
 START: Final = 1_772_000_000.0
 ACTS: Final = 40
+PAUSE_S: Final = 5e4
+"""After a kill: longer than anything takes between two notes of the clock."""
+AFTER_S: Final = 1_800.0
+LEVELS: Final = [
+    Level(severity=Severity.MEDIUM, after_s=AFTER_S, receivers=("lead",)),
+    Level(severity=Severity.MEDIUM, after_s=AFTER_S, receivers=("wall",)),
+]
 
 
 class Wall:
@@ -62,6 +70,9 @@ POINTS: dict[str, tuple[Any, str, bool]] = {
     "after it was sent": (Wall, "send", True),
     "before the delivery is noted": (Desk, "record", False),
     "after the delivery was noted": (Desk, "record", True),
+    "before an escalation": (Desk, "escalate", False),
+    "in the middle of an escalation": (escalation, "_tell", True),
+    "after an escalation": (Desk, "escalate", True),
     "before a verdict": (Desk, "act", False),
     "in the middle of a verdict": (intake, "note", True),
     "after a verdict": (Desk, "act", True),
@@ -95,21 +106,26 @@ def work(folder: Path) -> None:
     with closing(Store(url)) as store, closing(Desk(url)) as desk:
         epoch = store.acquire(SHARD)
         desk.acquire()
-        posts = {"wall": Post(Wall(folder / "wall"))}
-        dispatcher = Dispatcher(desk, posts, [Routing([], ZoneInfo("UTC"))])
+        posts = {"wall": Post(Wall(folder / "wall")), "lead": Post(Wall(folder / "lead"))}
+        routing = Routing([Route(receivers=("wall",))], ZoneInfo("UTC"))
+        dispatcher = Dispatcher(desk, posts, pipeline_of(routing), LEVELS)
         done = store.checkpoint(SHARD)
-        now = START + 2e4 * len(list(folder.glob("run*")))
-        (folder / f"run{now}").touch()
+        now = max((float(path.name) for path in (folder / "clock").iterdir()), default=START) + PAUSE_S
         for number in range(done.counters["acts"] if done is not None else 0, ACTS):
-            now = told(dispatcher, desk, now)
+            now = told(dispatcher, desk, now, folder)
             checkpoint = make_checkpoint(epoch=epoch, counters={"acts": number + 1})
             store.commit(SHARD, checkpoint, [alert_of(number)], (DESK,))
-        told(dispatcher, desk, now)
+        told(dispatcher, desk, now, folder)
 
 
-def told(dispatcher: Dispatcher, desk: Desk, now: float) -> float:
-    """Tell everything that waits, and close what has had three findings."""
+def told(dispatcher: Dispatcher, desk: Desk, now: float, folder: Path) -> float:
+    """Tell everything that waits, until nothing can be escalated any more, and close what has had three findings."""
     while True:
+        (folder / "clock" / f"{now:.0f}").touch()
+        for _ in LEVELS:
+            while dispatcher.step(now) or desk.next_due():
+                now += dispatcher.wait_s(now, 3_600.0) + 1.0
+            now += AFTER_S
         while dispatcher.step(now) or desk.next_due():
             now += dispatcher.wait_s(now, 3_600.0) + 1.0
         ripe = [one for one in desk.incidents([State.OPEN]) if len(desk.incident(one.incident_id)[1][-1].findings) > 2]
@@ -121,7 +137,7 @@ def told(dispatcher: Dispatcher, desk: Desk, now: float) -> float:
 
 def attempt(folder: Path, plan: list[Any] | None) -> bool:
     """Whether the script got to its end."""
-    folder.mkdir(exist_ok=True)
+    (folder / "clock").mkdir(parents=True, exist_ok=True)
     pid = os.fork()
     if pid == 0:
         child(folder, plan)
@@ -136,6 +152,7 @@ def outcome(folder: Path) -> dict[str, Any]:
     with closing(Desk(f"sqlite:///{folder / 'alerts.db'}")) as desk:
         return {
             "keys": sorted(set((folder / "wall").read_text().splitlines())),
+            "escalated": sorted(set((folder / "lead").read_text().splitlines())),
             "incidents": [msgspec.to_builtins(one) for one in desk.incidents()],
             "tasks": [(one.alert_id, one.revision, one.phase.value, one.state) for one in desk.tasks()],
             "decisions": [[one[:3] for one in desk.decisions(f"{number:020x}")] for number in range(0, ACTS, 3)],
@@ -168,7 +185,13 @@ def main() -> None:
         assert attempt(folder / f"round{rounds}", None)
         found = outcome(folder / f"round{rounds}")
         wrong += differences(whole, found)
-    result = {"kills": kills, "wrong": wrong, "reached": sorted(reached), "keys": len(whole["keys"])}
+    result = {
+        "kills": kills,
+        "wrong": wrong,
+        "reached": sorted(reached),
+        "keys": len(whole["keys"]),
+        "escalated": len(whole["escalated"]),
+    }
     Path(sys.argv[2]).write_text(json.dumps(result))
 
 

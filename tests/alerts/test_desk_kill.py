@@ -29,3 +29,4 @@ def test_deliveries_and_incidents_are_those_of_an_uninterrupted_run(tmp_path: Pa
     assert set(result["reached"]) == set(POINTS)
     assert result["kills"] >= 100
     assert result["keys"] > 40
+    assert result["escalated"] > 20

@@ -15,7 +15,7 @@ from alerts.desk import DESK, Desk
 from alerts.dispatch import GIVE_UP_S, LONGEST_WAIT_S, Dispatcher, Post
 from alerts.errors import IncidentError, StaleOwnerError, UnknownAlertError
 from alerts.incident import State, Verdict
-from alerts.pipeline import Matcher, Route, Routing, Silence, Why
+from alerts.pipeline import Matcher, Route, Routing, Silence, Why, pipeline_of
 from alerts.receivers.receiver import Limits, Notice, Outcome, Phase, Result
 from alerts.store import Store
 from tests.alerts.samples import Place, make_alert, make_checkpoint, make_finding
@@ -72,7 +72,7 @@ def numbered(count: int, **fields: object) -> list[Alert]:
 
 def dispatcher_of(desk: Desk, *routes: Route, resend_s: float = 0.0, **ears: Ear) -> Dispatcher:
     return Dispatcher(
-        desk, {name: Post(ear, "en", resend_s) for name, ear in ears.items()}, [Routing(routes, UTC_ZONE)]
+        desk, {name: Post(ear, "en", resend_s) for name, ear in ears.items()}, pipeline_of(Routing(routes, UTC_ZONE))
     )
 
 
@@ -302,7 +302,7 @@ def test_a_silence_tells_nobody_and_says_what_it_would_have_hidden(desk: Desk, c
     number = desk.silence(silence)
     commit(make_alert(alert_id="b" * 20))
     dispatcher.step(START + 50)
-    assert desk.decisions("b" * 20)[0][1:] == ("silence", Why.SILENCED, f"silence {number} of lee")
+    assert desk.decisions("b" * 20)[-1][1:] == ("silence", Why.SILENCED, f"silence {number} of lee")
     assert desk.expire(number, START + 60)
     assert not desk.expire(number, START + 61)
     commit(make_alert(alert_id="c" * 20))

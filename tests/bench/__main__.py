@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.bench import checkpoint, kafka, latency, memory, replay, speed, workers
+from tests.bench import burst, checkpoint, kafka, latency, memory, replay, speed, workers
 from tests.bench.load import one_core
 
 Section = Callable[[Callable[[str], None], float], None]
@@ -22,6 +22,7 @@ SECTIONS: dict[str, Section] = {
     "kafka": kafka.measure,
     "workers": workers.measure,
     "checkpoint": checkpoint.measure,
+    "burst": burst.measure,
 }
 
 

@@ -102,6 +102,28 @@ def test_an_incident_is_worked_on_from_the_first_look_to_the_verdict(watched: Pa
     assert innerwatch("incidents", "close", first, "--verdict", "guilty", "--reason", "x", "--config", config) == 2
 
 
+def test_alerts_are_split_off_and_merged_back(watched: Path, hook: Hook, capsys) -> None:
+    config = ["--config", str(config_at(watched, hook))]
+    assert innerwatch("incidents", "list", *config) == 0
+    with closing(open_desk(load_config(Path(config[1])))) as desk:
+        first, second = [one.incident_id for one in desk.incidents()[:2]]
+    for one in (first, second):
+        innerwatch("incidents", "reopen", one, "--reason", "as it may be closed", *config)
+    capsys.readouterr()
+    assert innerwatch("incidents", "merge", first[:8], second[:8], "--by", "lee", *config) == 0
+    assert f"{first}: merged into {second}" in capsys.readouterr().err
+    assert innerwatch("incidents", "show", first, *config) == 0
+    assert f"into {second[:8]}" in capsys.readouterr().out
+    assert innerwatch("incidents", "close", first, "--verdict", "undetermined", "--reason", "x", *config) == 1
+    assert f"was merged into {second}" in capsys.readouterr().err
+    assert innerwatch("incidents", "split", second, first[:8], "--by", "lee", *config) == 0
+    said = capsys.readouterr().err
+    assert f"{first}: " in said
+    assert "split off" in said
+    assert innerwatch("incidents", "split", second, second, *config) == 1
+    assert "gave the incident its id" in capsys.readouterr().err
+
+
 def test_delivery_is_a_process_of_its_own_that_tells_and_resolves(watched: Path, hook: Hook, capsys) -> None:
     config = config_at(watched, hook)
     assert innerwatch("incidents", "list", "--config", str(config)) == 0

@@ -3,13 +3,18 @@
 import json
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from alerts.alert import Severity
+from alerts.desk import DESK, Desk
+from alerts.dispatch import Dispatcher, Post
+from alerts.incident import State, Verdict
+from alerts.pipeline import Routing, pipeline_of
 from alerts.receivers.alertmanager import Alertmanager
 from alerts.receivers.receiver import Phase, Result
 from alerts.receivers.table import open_receiver
@@ -17,11 +22,11 @@ from tests.alerts.receivers.fakes.alertmanager import Fake
 from tests.alerts.receivers.fakes.server import Request
 from tests.alerts.receivers.fakes.webhook import NOW
 from tests.alerts.receivers.notices import make_notice
-from tests.alerts.samples import make_alert, make_finding
+from tests.alerts.samples import Place, make_alert, make_checkpoint, make_finding
 from tests.real.alertmanager import RealAlertmanager, running_alertmanager
 
 HOLD_S = 60.0
-PATIENCE_S = 20.0
+PATIENCE_S = 30.0
 
 
 @pytest.fixture
@@ -142,25 +147,71 @@ def test_a_real_one_groups_notifies_once_stays_firing_and_resolves(real: RealAle
     assert len(real.sink.incidents) == 2
 
 
+class Watch:
+    """A desk that tells the real one, by the real clock, every second while an alert is firing."""
+
+    def __init__(self, real: RealAlertmanager, folder: Path, stack: ExitStack) -> None:
+        place = Place(f"sqlite:///{folder}/alerts.db")
+        store, self.desk = stack.enter_context(closing(place.open())), stack.enter_context(closing(Desk(place.url)))
+        store.commit("s", make_checkpoint(epoch=store.acquire("s")), [make_alert()], (DESK,))
+        self.desk.acquire()
+        post = Post(stack.enter_context(opened(real)), resend_s=1.0)
+        self._dispatcher = Dispatcher(self.desk, {"am": post}, pipeline_of(Routing([], ZoneInfo("UTC"))))
+
+    def until(self, holds: Callable[[], bool]) -> None:
+        wait_until(lambda: self._dispatcher.step(wall_clock()) >= 0 and holds())
+
+    def failing(self) -> bool:
+        return "am" in self._dispatcher.failing
+
+    def well(self) -> bool:
+        return not self.failing() and self.desk.tasks()[0].state == "told"
+
+    def close_incident(self) -> None:
+        changes = {"state": State.CLOSED, "verdict": Verdict.TRUE_POSITIVE, "reason": "sold"}
+        self.desk.act(make_alert().alert_id, "closed", "lee", wall_clock(), **changes)
+
+
+@pytest.fixture
+def watch(real: RealAlertmanager, tmp_path: Path) -> Iterator[Watch]:
+    with ExitStack() as stack:
+        yield Watch(real, tmp_path, stack)
+
+
+def statuses(real: RealAlertmanager) -> list[str]:
+    return [message["status"] for message in real.sink.told]
+
+
 @pytest.mark.slow
-def test_a_real_one_that_is_killed_or_restarted_in_between_has_one_incident(real: RealAlertmanager) -> None:
-    notice = make_notice()
-    with opened(real) as receiver:
-        told(receiver, notice)
-        wait_until(lambda: len(real.sink.told) == 1)
-        real.kill()
-        (outcome,) = receiver.send([notice], wall_clock())
-        assert outcome.result is Result.RETRY
-        real.start()
-        assert real.alerts() == [], "it keeps alerts in memory alone"
-        told(receiver, notice)
-        # Its log of notifications went with it, so it tells its receiver again, of the same alert.
-        wait_until(lambda: len(real.sink.told) == 2)
-        real.stop()
-        real.start()
-        told(receiver, notice)
-        wait_until(lambda: len(real.alerts()) == 1)
-        told(receiver, make_notice(revision=2, phase=Phase.RESOLVED))
-        wait_until(lambda: real.sink.states() == ["resolved"])
+def test_a_real_one_killed_between_firing_and_the_end_tells_again_of_the_one_incident(
+    real: RealAlertmanager, watch: Watch
+) -> None:
+    watch.until(lambda: statuses(real) == ["firing"])
+    real.kill()
+    watch.until(watch.failing)
+    real.start()
+    assert real.alerts() == [], "it keeps alerts in memory alone"
+    # It writes its log of notifications every quarter of an hour and when it ends in order; so now it tells again.
+    watch.until(lambda: statuses(real) == ["firing", "firing"])
+    watch.close_incident()
+    watch.until(lambda: real.sink.states() == ["resolved"])
+    assert statuses(real) == ["firing", "firing", "resolved"]
     (incident,) = real.sink.incidents.values()
     assert incident["labels"]["alert_id"] == "innerwatch-0123456789abcdef0123"
+
+
+@pytest.mark.slow
+def test_a_real_one_restarted_in_order_notifies_once_of_each(real: RealAlertmanager, watch: Watch) -> None:
+    watch.until(lambda: statuses(real) == ["firing"])
+    real.stop()
+    watch.until(watch.failing)
+    real.start()
+    watch.until(watch.well)
+    again = time.monotonic() + 3.0  # six times its group_interval, with the alert told every second
+    watch.until(lambda: time.monotonic() > again)
+    assert len(real.alerts()) == 1
+    assert statuses(real) == ["firing"]
+    watch.close_incident()
+    watch.until(lambda: real.sink.states() == ["resolved"])
+    assert statuses(real) == ["firing", "resolved"]
+    assert len(real.sink.incidents) == 1

@@ -19,6 +19,7 @@ from tests.alerts.receivers.notices import hostile_notice, make_notice
 from tests.alerts.samples import make_alert, make_finding
 
 KINDS: Final = list(RECEIVERS)
+SLOW: Final = {"kafka"}  # needs a broker
 UNCLEAR: Final = (Fault.LATE_AFTER, Fault.CUT_AFTER, Fault.ERROR_AFTER)
 
 
@@ -42,6 +43,8 @@ def fault_cases(*faults: Fault) -> list[Any]:
 
 @pytest.fixture
 def kind(request: pytest.FixtureRequest) -> str:
+    if request.param == "kafka":
+        fake_of("kafka").broker = request.getfixturevalue("kafka_broker")  # type: ignore[attr-defined]
     return str(request.param)
 
 
@@ -57,7 +60,9 @@ def opened(kind: str, fake: FakeServer) -> Iterator[Receiver]:
         yield receiver
 
 
-every_kind: Final = pytest.mark.parametrize("kind", KINDS, indirect=True)
+every_kind: Final = pytest.mark.parametrize(
+    "kind", [pytest.param(kind, marks=[pytest.mark.slow] * (kind in SLOW)) for kind in KINDS], indirect=True
+)
 
 
 def told(receiver: Receiver, notice: Notice) -> Outcome:
@@ -178,8 +183,8 @@ def test_a_name_that_nobody_knows_is_an_outcome(kind: str, fake: FakeServer, mon
     def unknown(*_: Any, **__: Any) -> None:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
-    with closing(open_receiver(kind, fake.elsewhere("nowhere.example"))) as receiver:
-        monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    with closing(open_receiver(kind, fake.elsewhere("nowhere.example"))) as receiver, monkeypatch.context() as patch:
+        patch.setattr(socket, "getaddrinfo", unknown)
         outcome = told(receiver, make_notice())
     assert outcome.result is Result.RETRY
     assert "nowhere.example" in outcome.detail

@@ -94,6 +94,12 @@ def test_a_mail_says_everything_as_text_and_as_html(plain: tuple[FakeMail, int],
     assert html.links == [LINK]
 
 
+def test_what_says_something_else_of_one_revision_is_no_repeat_for_a_server() -> None:
+    notices = [make_notice(), make_notice(phase=Phase.RESOLVED), make_notice(level=1), make_notice(level=2)]
+    ids = [opened(25).mail(notice, NOW)["Message-ID"] for notice in notices]
+    assert len(set(ids)) == 4
+
+
 def test_each_alert_is_a_thread_and_each_revision_a_mail(plain: tuple[FakeMail, int]) -> None:
     fake, port = plain
     notices = [make_notice(alert_fields={"alert_id": one * 20}, revision=n) for one in "ab" for n in (1, 2)]

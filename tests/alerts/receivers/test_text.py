@@ -135,3 +135,17 @@ def test_half_of_a_surrogate_pair_does_no_harm() -> None:
 def test_a_limit_below_nothing_is_refused() -> None:
     with pytest.raises(ValueError, match="give 0 or more"):
         fitted("x", -1)
+
+
+@pytest.mark.parametrize(
+    ("language", "mark", "line"),
+    [
+        ("en", "[Escalated, level 2] ", "Nobody has acknowledged the incident in time."),
+        ("zh", "[升级至第 2 级] ", "尚无人在规定时间内确认该事件。"),
+    ],
+)
+def test_what_was_escalated_says_so(language: str, mark: str, line: str) -> None:
+    notice = make_notice(language=language, level=2)
+    assert title(notice).startswith(mark)
+    assert summary_lines(notice)[0] == line
+    assert not title(make_notice(language=language)).startswith("[")

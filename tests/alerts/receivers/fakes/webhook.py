@@ -67,7 +67,7 @@ def verify(key: bytes, headers: Any, body: bytes) -> None:
 
 def enveloped(body: Any) -> tuple[str, bool]:
     expect(isinstance(body, dict) and set(body) == {"type", "timestamp", "data"}, "type, timestamp and data")
-    expect(set(body["data"]) == {"alert", "revision", "link", "test"}, "what an alert's data are")
+    expect(set(body["data"]) == {"alert", "revision", "level", "link", "test"}, "what an alert's data are")
     return body["data"]["alert"]["alert_id"], body["type"] == "alert.resolved"
 
 
