@@ -324,9 +324,10 @@ def _lookout(config: Config, tokens: Tokens, store: Store, first: Context) -> Lo
     """Looks again at the context's topic and at verdicts; files are read at the start alone."""
 
     def read() -> Context:
-        return present_context(config, tokens, store) if config.context.topic else with_lessons(first, store)
+        return present_context(config, tokens, store) if config.context.topic else with_lessons(lookout.context, store)
 
-    return Lookout(read, first, config.context.refresh_s, time.monotonic)
+    lookout = Lookout(read, first, config.context.refresh_s, time.monotonic)
+    return lookout
 
 
 @contextmanager

@@ -62,7 +62,7 @@ class Budget:
         self._told += 1
         self._ahead += 1.0
 
-    def save(self) -> None:
+    def withhold(self) -> None:
         """One alert was not told because of a verdict on another: that buys nobody else's."""
         self._ahead += 1.0
 

@@ -166,8 +166,9 @@ def present_context(config: Config, tokens: Tokens, store: Store | None) -> Cont
 
 
 def with_lessons(context: Context, store: Store | None) -> Context:
-    """A context with what the verdicts in the store say now."""
-    return context if store is None else replace(context, lessons=lessons_of(store.feedback()))
+    """A context with what the verdicts in the store say now; the same one if that is what it has."""
+    lessons = lessons_of(store.feedback()) if store is not None else context.lessons
+    return context if lessons == context.lessons else replace(context, lessons=lessons)
 
 
 def _read_topic(config: Config, tokens: Tokens) -> Context:

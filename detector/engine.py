@@ -289,7 +289,7 @@ class Engine:
             self.people.last_day[rows] = day
             for row in self.lessons.accepted(self.people.active_days):
                 self.gate.accept(row)
-            for row in self.lessons.expire((day + 1) * DAY_S):
+            for row in self.lessons.expire((day + 1) * DAY_S, self.people.active_days):
                 self.gate.refuse(row)
             told = open_ | self.lessons.watched(rows)
             self.gate.judge(rows, slot, level, told, self.people.active_days[rows])

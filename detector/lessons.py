@@ -54,7 +54,6 @@ class Held:
         since: the actor's active days at that time.
         days: on how many days it decided whether something was told, since that was asked.
         last: the latest of them, days since 1970.
-        accepted: whether what the actor does is taken for normal by now.
     """
 
     lesson: Lesson
@@ -62,7 +61,10 @@ class Held:
     since: int
     days: int = 0
     last: int = 0
-    accepted: bool = False
+
+    def is_accepted(self, active_days: NDArray[np.int32]) -> bool:
+        """Whether what the actor does is taken for normal by now."""
+        return self.lesson.verdict in FALSE and int(active_days[self.row]) - self.since >= PROBATION_DAYS
 
 
 class Lessons:
@@ -85,15 +87,16 @@ class Lessons:
         has those of all rows.
         """
         present = {lesson.number: lesson for lesson in lessons if lesson.until > now and lesson.actor in rows}
-        ended = self._end([number for number in self._held if number not in present])
+        ended = self._end([number for number in self._held if number not in present], active_days)
         for number in sorted(present.keys() - self._held.keys()):
             row = rows[present[number].actor]
             self._held[number] = Held(present[number], row, int(active_days[row]))
         return ended
 
-    def expire(self, now: float) -> list[int]:
+    def expire(self, now: float, active_days: NDArray[np.int32]) -> list[int]:
         """End what is over at this time of the log; the rows whose doings are not taken for normal any more."""
-        return self._end([number for number, held in self._held.items() if held.lesson.until <= now])
+        over = [number for number, held in self._held.items() if held.lesson.until <= now]
+        return self._end(over, active_days)
 
     def excuses(self, row: int, detections: set[str], level: float, day: int) -> bool:
         """Whether what was found about a row on a day is the same again that was called false or benign."""
@@ -122,10 +125,7 @@ class Lessons:
 
     def accepted(self, active_days: NDArray[np.int32]) -> list[int]:
         """The rows whose doings become normal, by the active days of all rows."""
-        for held in self._held.values():
-            days = int(active_days[held.row]) - held.since
-            held.accepted = held.lesson.verdict in FALSE and days >= PROBATION_DAYS
-        return sorted({held.row for held in self._held.values() if held.accepted})
+        return sorted({held.row for held in self._held.values() if held.is_accepted(active_days)})
 
     def differences(self) -> dict[int, int]:
         """On how many days each lesson decided since the last call, by its number."""
@@ -141,17 +141,17 @@ class Lessons:
 
     def snapshot(self) -> dict[str, NDArray[Any]]:
         """All state as arrays by name."""
-        own = [(one.lesson, one.row, one.since, one.days, one.last, one.accepted) for one in self.held]
+        own = [(one.lesson, one.row, one.since, one.days, one.last) for one in self.held]
         return {"held": packed_values(own)}
 
     def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
         """Go on from a snapshot."""
-        own = msgspec.convert(unpacked_values(state["held"]), list[tuple[Lesson, int, int, int, int, bool]])
+        own = msgspec.convert(unpacked_values(state["held"]), list[tuple[Lesson, int, int, int, int]])
         self._held = {one[0].number: Held(*one) for one in own}
 
-    def _end(self, numbers: Sequence[int]) -> list[int]:
+    def _end(self, numbers: Sequence[int], active_days: NDArray[np.int32]) -> list[int]:
         ended = [self._held.pop(number) for number in sorted(numbers)]
-        return sorted({held.row for held in ended if held.accepted})
+        return sorted({held.row for held in ended if held.is_accepted(active_days)})
 
 
 def lessons_of(feedback: Sequence[Feedback]) -> tuple[Lesson, ...]:

@@ -204,7 +204,7 @@ class Teller:
         """What is excused would have opened an episode, and counts in the budget: it buys nobody else's alert."""
         if moment >= max(self._opened[row], self._quiet[row]) + self._episode_s:
             self._quiet[row] = moment
-            self._engine.budget.save()
+            self._engine.budget.withhold()
 
     def _open(self, row: int, moment: float) -> None:
         if moment >= self._opened[row] + self._episode_s:
