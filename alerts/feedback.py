@@ -18,9 +18,9 @@ TEACHES: Final = (Verdict.TRUE_POSITIVE, Verdict.BENIGN_POSITIVE, Verdict.FALSE_
 class Feedback(msgspec.Struct, frozen=True, kw_only=True):
     """One verdict about one actor's alerts in an incident.
 
-    `detections` are those that were told, and `risk` how high, 0 to 100. `given` and `withdrawn` are when, by the
-    clock, and `ends` is the time in the log at which it ends, all Unix seconds; `withdrawn` is None while nobody has
-    taken it back.
+    `detections` are those that were told, and `risk` how high, 0 to 100, of the alerts without a certain finding, 0
+    if there are none. `given` and `withdrawn` are when, by the clock, and `ends` is the time in the log at which it
+    ends, all Unix seconds; `withdrawn` is None while nobody has taken it back.
     """
 
     number: int
@@ -52,7 +52,7 @@ def give(
             "actor": actor,
             "verdict": verdict.value,
             "detections": msgspec.json.encode(detections).decode(),
-            "risk": max(alert.risk for alert in mine),
+            "risk": max((alert.risk for alert in mine if not _is_certain(alert)), default=0.0),
             "author": author,
             "reason": reason,
             "given": now,
@@ -60,6 +60,11 @@ def give(
             "withdrawn_by": "",
         }
         connection.execute(sa.insert(tables.feedback).values(**fields))
+
+
+def _is_certain(alert: Alert) -> bool:
+    """Whether a certain finding is in it, whose high risk says nothing of how far the others stood out."""
+    return any(finding.certain for finding in alert.findings)
 
 
 def withdraw(connection: sa.Connection, incident_id: str, author: str, now: float) -> None:

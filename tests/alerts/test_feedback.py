@@ -99,3 +99,13 @@ def test_one_can_be_taken_back_alone_and_only_once(url: str, desk: Desk, told: A
 def test_its_effect_is_the_days_that_shards_have_counted(desk: Desk, told: Alert) -> None:
     close(desk, told.alert_id, Verdict.FALSE_POSITIVE)
     assert [days for _, days in desk.feedback()] == [3]
+
+
+def test_a_certain_finding_excuses_nothing_beside_it(url: str, desk: Desk) -> None:
+    planted = make_finding(detection="honey_record", certain=True)
+    one = make_alert(findings=(make_finding(), planted), risk=95.0)
+    with closing(Store(url)) as store:
+        store.commit("0", make_checkpoint(epoch=store.acquire("0")), [one], (DESK,))
+    desk.take_in([], [], NOW)
+    close(desk, one.alert_id, Verdict.BENIGN_POSITIVE)
+    assert [one.risk for one in in_force(url)] == [0.0]
