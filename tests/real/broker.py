@@ -17,6 +17,8 @@ import pytest
 from kafka import KafkaAdminClient, KafkaProducer
 from kafka.errors import TopicAlreadyExistsError
 
+from tests.real.frozen import frozen
+
 POM: Final = Path(__file__).with_name("pom.xml")
 HOME: Final = Path(__file__).parents[2] / ".venv" / "kafka"
 COPY: Final = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies"
@@ -167,11 +169,8 @@ class Broker:
     def stopped(self) -> Iterator[None]:
         """Let it hang: connections stay, and nothing is answered."""
         assert self._process is not None
-        self._process.send_signal(signal.SIGSTOP)
-        try:
+        with frozen(self._process.pid):
             yield
-        finally:
-            self._process.send_signal(signal.SIGCONT)
 
     def _make_certificates(self, keys: Path) -> None:
         store = ["-keystore", keys, "-storetype", "PKCS12", "-storepass", PASSWORD, "-alias", "broker"]

@@ -16,6 +16,7 @@ from typing import Final
 import pytest
 
 from tests.real.broker import free_ports
+from tests.real.frozen import frozen
 
 START_S: Final = 10.0
 CONFIGURATION: Final = """
@@ -77,11 +78,8 @@ class Rsyslog:
     def stopped(self) -> Iterator[None]:
         """Let it hang: the kernel takes connections, and nobody reads them."""
         assert self._process is not None
-        self._process.send_signal(signal.SIGSTOP)
-        try:
+        with frozen(self._process.pid):
             yield
-        finally:
-            self._process.send_signal(signal.SIGCONT)
 
     def lines(self, count: int) -> list[dict[str, str]]:
         """Everything that was kept, once there is so much or some seconds are over."""
