@@ -108,7 +108,7 @@ def feedback_table(found: Sequence[tuple[Feedback, int]], zone: tzinfo) -> Table
             str(one.number),
             one.incident_id[:8],
             escape(one.actor),
-            one.verdict.value,
+            one.verdict,
             ", ".join(one.detections),
             escape(one.author),
             escape(one.reason),
