@@ -83,8 +83,10 @@ class _Hearing:
     def deliveries(self) -> Sequence[Mapping[Any, Any]]:
         """Those of the receiver that it is about."""
         row, said = tables.deliveries, self._said
-        named = row.c.alert_id.in_(said.alert_ids)
-        this = sa.or_(named, row.c.remote_id == said.remote_id) if said.remote_id else named
+        # Names of ours and of tools are printable; no database is asked for others, and one would refuse to be.
+        this: sa.ColumnElement[bool] = row.c.alert_id.in_([one for one in said.alert_ids if one.isprintable()])
+        if said.remote_id and said.remote_id.isprintable():
+            this = sa.or_(this, row.c.remote_id == said.remote_id)
         query = sa.select(row).where((row.c.receiver == self._receiver) & this).order_by(row.c.alert_id)
         return self._connection.execute(query).mappings().all()
 

@@ -1,8 +1,9 @@
-"""Jira, Cloud and Data Center: webhooks of an administrator, with a secret.
+"""Jira, Cloud and Data Center: webhooks of an administrator, with a secret, and searches for what has changed.
 
 https://developer.atlassian.com/cloud/jira/platform/webhooks/
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -10,13 +11,18 @@ import msgspec
 
 from alerts.errors import MalformedError
 from alerts.inbound.body import at, decoded, digest, items, moment, needed, referred, text
+from alerts.inbound.poll import POLL_BYTES, Page, page_of
 from alerts.inbound.secrets import read_secrets, require_match, signatures
 from alerts.inbound.sender import Act, Said, SenderConfig, verdict_of
 from alerts.incident import Verdict
+from alerts.receivers.http import HttpCaller, authorization
+from alerts.receivers.identity import SOURCE
+from alerts.receivers.jira import JiraConfig
 
 UPDATED: Final = "jira:issue_updated"
 TELLING: Final = ("status", "resolution")
 """Fields of whose changes we hear."""
+AT_ONCE: Final = 20
 DONE, UNDERWAY = "done", "indeterminate"
 """Keys of the categories that every status is in; the third is that of what nobody has begun."""
 
@@ -45,6 +51,47 @@ class JiraSender:
             return None
         event_id = text(found, "changelog", "id") or digest(body)
         return msgspec.structs.replace(said, event_id=event_id, time=moment(found, "timestamp"))
+
+
+class JiraPoll:
+    """Searches for issues of ours that were updated, by a time that is counted back from Jira's own."""
+
+    def __init__(self, config: JiraConfig, verdicts: Mapping[str, Verdict]) -> None:
+        self._config, self._verdicts = config, verdicts
+        headers = authorization(config.token_file, config.user)
+        self._caller = HttpCaller(config, headers, answer_bytes=POLL_BYTES)
+
+    def read(self, since: float, now: float, page: str) -> Page:
+        """See `Poll`; a page is the token of Cloud, or where Data Center's begins."""
+        minutes = math.ceil((now - since) / 60.0) + 1
+        of_ours = f'project = "{self._config.project}" AND labels = "{SOURCE}"'
+        query: dict[str, Any] = {
+            "jql": f"{of_ours} AND updated >= -{minutes}m ORDER BY updated ASC",
+            "maxResults": AT_ONCE,
+            "fields": ["labels", "status", "resolution"],
+        }
+        if self._config.cloud:
+            query |= {"expand": "changelog", **({"nextPageToken": page} if page else {})}
+            answer = self._caller.call("POST", "/rest/api/3/search/jql", content=msgspec.json.encode(query))
+            return page_of(answer, ("issues",), self._said, lambda _: answer.text("nextPageToken"))
+        start = int(page or 0)
+        query |= {"expand": ["changelog"], "startAt": start}
+        answer = self._caller.call("POST", "/rest/api/2/search", content=msgspec.json.encode(query))
+        return page_of(answer, ("issues",), self._said, lambda rows: str(start + AT_ONCE) if rows == AT_ONCE else "")
+
+    def close(self) -> None:
+        """Let go of connections."""
+        self._caller.close()
+
+    def _said(self, issue: Any) -> Said | None:
+        """What its last change that tells anything says."""
+        changes = [change for change in items(issue, "changelog", "histories") if tells(change)]
+        if not changes:
+            return None
+        time, last = max(((moment(change, "created"), change) for change in changes), key=lambda one: one[0])
+        said = said_of(issue, text(last, "author", "displayName"), self._verdicts)
+        event_id = f"{text(issue, 'key')} {needed(last, 'id')}"
+        return None if said is None else msgspec.structs.replace(said, event_id=event_id, time=time)
 
 
 def tells(change: Any) -> bool:

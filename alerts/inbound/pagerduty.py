@@ -1,12 +1,19 @@
-"""PagerDuty, webhooks v3 (https://developer.pagerduty.com/docs/webhooks-overview)."""
+"""PagerDuty: webhooks v3, and the log of its REST API (https://developer.pagerduty.com/docs/webhooks-overview)."""
 
 from collections.abc import Mapping
 from typing import Any, Final
+from urllib.parse import urlencode
 
-from alerts.inbound.body import at, decoded, moment, needed, referred, text
+import msgspec
+
+from alerts.errors import ReceiverError
+from alerts.inbound.body import at, decoded, moment, needed, referred, rfc3339, text
+from alerts.inbound.poll import POLL_BYTES, Page, page_of
 from alerts.inbound.secrets import read_secrets, require_match, signatures
 from alerts.inbound.sender import Act, Said, SenderConfig, verdict_of
 from alerts.incident import Verdict
+from alerts.receivers.http import HttpCaller, authorization
+from alerts.receivers.pagerduty import PagerDutyConfig
 
 ACTS: Final = {
     "incident.acknowledged": Act.ACKNOWLEDGED,
@@ -14,7 +21,13 @@ ACTS: Final = {
     "incident.reopened": Act.REOPENED,
     "incident.resolved": Act.CLOSED,
 }
+ENTRIES: Final = {
+    "acknowledge_log_entry": Act.ACKNOWLEDGED,
+    "unacknowledge_log_entry": Act.REOPENED,
+    "resolve_log_entry": Act.CLOSED,
+}
 RESOLVED: Final = "resolved"
+AT_ONCE: Final = 50
 
 
 class PagerDutySender:
@@ -39,6 +52,40 @@ class PagerDutySender:
         if act is None:
             return None
         return said_of(needed(event, "id"), moment(event, "occurred_at"), act, event, self._verdicts)
+
+
+class PagerDutyPoll:
+    """Reads the log of incidents; `api_token_file` is needed."""
+
+    def __init__(self, config: PagerDutyConfig, verdicts: Mapping[str, Verdict]) -> None:
+        if config.api_token_file is None:
+            raise ReceiverError("asking PagerDuty needs api_token_file, with a key that may read")
+        self._verdicts = verdicts
+        headers = authorization(config.api_token_file, scheme="Token")
+        headers["Authorization"] = headers["Authorization"].replace("Token ", "Token token=", 1)
+        headers["Accept"] = "application/vnd.pagerduty+json;version=2"
+        api = msgspec.structs.replace(config, url=config.api_url, url_file=None)
+        self._caller = HttpCaller(api, headers, answer_bytes=POLL_BYTES)
+
+    def read(self, since: float, now: float, page: str) -> Page:
+        """See `Poll`; a page is where it begins. The newest come first."""
+        start = int(page or 0)
+        query = {"since": rfc3339(since), "until": rfc3339(now + 1.0), "is_overview": "true", "include[]": "incidents"}
+        query |= {"limit": str(AT_ONCE), "offset": page or "0"}
+        answer = self._caller.call("GET", f"/log_entries?{urlencode(query)}")
+        following = str(start + AT_ONCE) if answer.field("more") is True else ""
+        return page_of(answer, ("log_entries",), self._said, lambda _: following)
+
+    def close(self) -> None:
+        """Let go of connections."""
+        self._caller.close()
+
+    def _said(self, entry: Any) -> Said | None:
+        act = ENTRIES.get(needed(entry, "type"))
+        if act is None:
+            return None
+        event = {"agent": at(entry, "agent"), "data": at(entry, "incident")}
+        return said_of(needed(entry, "id"), moment(entry, "created_at"), act, event, self._verdicts)
 
 
 def said_of(event_id: str, time: float, act: Act, event: Any, verdicts: Mapping[str, Verdict]) -> Said | None:
