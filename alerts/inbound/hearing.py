@@ -105,17 +105,14 @@ class _Hearing:
         stored = self._connection.execute(sa.select(row).where(row.c.incident_id == incident_id)).mappings().one()
         state, act = State(stored["state"]), self._said.act
         if act is Act.NOTED:
-            return self._change(incident_id, "noted", self._word or "nothing more")
+            return self._note(incident_id, self._word or "nothing more")
         if act is Act.CLOSED and state is State.CLOSED:
             return self._closed_again(incident_id, Verdict(stored["verdict"]))
         if act is Act.CLOSED:
             return self._closed(incident_id, state)
         if state is State.CLOSED:
-            again = {"state": State.OPEN, "verdict": "", "reason": ""}
-            return closed_there and self._change(incident_id, "reopened", self._word or "open there again", **again)
-        target = MOVES.get(act, State.OPEN)
-        further = list(State).index(target) > list(State).index(state)
-        return further and self._change(incident_id, "moved", f"to {target.value}", state=target)
+            return closed_there and self._reopen(incident_id)
+        return self._move(incident_id, state, MOVES.get(act, State.OPEN))
 
     def _closed(self, incident_id: str, state: State) -> bool:
         """Close an incident once all its alerts that the receiver knows of have a verdict there."""
@@ -124,28 +121,36 @@ class _Hearing:
         told = (row.c.phase == Phase.FIRING.value) & (row.c.state != "dead")
         answers = self._connection.execute(sa.select(row.c.answer).where(this & told)).scalars().all()
         waiting = sum(not answer for answer in answers)
-        verdicts = {Verdict(answer) for answer in answers if answer != CLOSED}
         if not waiting and CLOSED not in answers:
-            verdict = next(one for one in GRAVEST if one in verdicts)
-            changes = {"state": State.CLOSED, "verdict": verdict.value, "reason": self._reason or self._word}
-            return self._change(incident_id, "closed", verdict.value, **changes)
+            return self._close(incident_id, next(one for one in GRAVEST if one.value in answers))
         means = self._said.verdict.value or "no verdict here"
         rest = f", {waiting} of {len(answers)} alerts open there" if waiting else ""
-        text = f"closed there as {self._word or 'nothing'}, which is {means}{rest}"
-        return self._change(
-            incident_id, "noted", text, **({"state": MOVES[Act.ACKNOWLEDGED]} if state is State.OPEN else {})
-        )
+        self._move(incident_id, state, State.ACKNOWLEDGED)
+        return self._note(incident_id, f"closed there as {self._word or 'nothing'}, which is {means}{rest}")
 
     def _closed_again(self, incident_id: str, verdict: Verdict) -> bool:
         """An echo of our own closing says nothing; another verdict is for a person to see."""
-        said = self._said.verdict
+        said, here = self._said.verdict, verdict.value or "nothing"
         conflicts = said not in (Verdict.NONE, Verdict.UNDETERMINED, verdict)
-        return conflicts and self._change(
-            incident_id, "noted", f"says {said.value}, closed here as {verdict.value or 'nothing'}"
-        )
+        return conflicts and self._note(incident_id, f"says {said.value}, closed here as {here}")
+
+    def _note(self, incident_id: str, text: str) -> bool:
+        return self._change(incident_id, "noted", f"{text}: {self._reason}" if self._reason else text)
+
+    def _move(self, incident_id: str, state: State, to: State) -> bool:
+        further = list(State).index(to) > list(State).index(state)
+        return further and self._change(incident_id, "moved", f"to {to.value}", state=to)
+
+    def _close(self, incident_id: str, verdict: Verdict) -> bool:
+        reason = self._reason or self._word
+        changes = {"state": State.CLOSED, "verdict": verdict.value, "reason": reason}
+        return self._change(incident_id, "closed", f"{verdict.value}: {reason}", **changes)
+
+    def _reopen(self, incident_id: str) -> bool:
+        reason = self._reason or self._word or "open there again"
+        return self._change(incident_id, "reopened", reason, state=State.OPEN, verdict="", reason="")
 
     def _change(self, incident_id: str, act: str, text: str, **changes: Any) -> bool:
-        text = f"{text}: {self._reason}" if self._reason else text
         self._do(self._connection, incident_id, Entry(self._now, self._author, act, text), changes)
         return True
 

@@ -61,12 +61,7 @@ class Poller:
 
     def wait_s(self, now: float, longest: float) -> float:
         """How long nobody is to be asked, at most `longest` seconds."""
-        return min([max(one.due - now, 0.0) for one in self._asked.values()], default=longest)
-
-    def close(self) -> None:
-        """Let go of connections."""
-        for one in self._asked.values():
-            one.poll.close()
+        return min([longest, *[max(one.due - now, 0.0) for one in self._asked.values()]])
 
     def _ask(self, name: str, one: Asked, now: float) -> None:
         if not one.page:
