@@ -299,9 +299,14 @@ class Desk:
         """Take back what a verdict said to the detector, and leave the verdict; whether there was anything."""
         with self._transaction() as connection:
             incident_id = feedback.withdraw_one(connection, number, author, now)
-            if incident_id is not None:
+            if incident_id:
                 intake.note(connection, incident_id, Entry(now, author, "withdrew", f"feedback {number}"))
         return incident_id is not None
+
+    def expect(self, exceptions: Sequence[feedback.Feedback]) -> list[int]:
+        """Keep exceptions; their numbers. `withdraw_feedback` takes one back."""
+        with self._transaction() as connection:
+            return [feedback.expect(connection, exception) for exception in exceptions]
 
     def feedback(self) -> list[tuple[feedback.Feedback, int]]:
         """All that verdicts ever said to the detector, and on how many days of a shard each has made a difference."""

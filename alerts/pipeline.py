@@ -123,7 +123,7 @@ class Silence(msgspec.Struct, frozen=True, kw_only=True):
 class Route(msgspec.Struct, frozen=True, kw_only=True):
     """Tells receivers, and those on call, of what matches: at any hour, or only in or outside of working hours.
 
-    Those are 9 to 18, local time.
+    Those are 9 to 18, local time. `data_classes` are compared with the most sensitive class of each finding's day.
     """
 
     receivers: tuple[str, ...] = ()
@@ -131,6 +131,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     severity: Severity = Severity.LOW
     detections: tuple[str, ...] = ()
     departments: tuple[str, ...] = ()
+    data_classes: tuple[str, ...] = ()
     hours: str = "any"
 
 
@@ -190,9 +191,11 @@ class Routing:
     def _matches(self, route: Route, case: Case) -> bool:
         matcher = Matcher(severity=route.severity, departments=route.departments)
         found = {finding.detection for finding in case.alert.findings}
+        classes = {finding.data_class for finding in case.alert.findings}
         return (
             matcher.matches(case.alert)
             and (not route.detections or bool(found & set(route.detections)))
+            and (not route.data_classes or bool(classes & set(route.data_classes)))
             and route.hours in ("any", self._hours(case.now))
         )
 

@@ -165,6 +165,21 @@ class StateConfig(_Section):
         return value
 
 
+class DataConfig(_Section):
+    """The classes of data as events name them, the mildest first; `sensitive` and those after it are sensitive."""
+
+    classes: Annotated[tuple[str, ...], Field(min_length=1, max_length=100)] = ("C1", "C2", "C3", "C4", "C5")
+    sensitive: str = "C3"
+
+    @model_validator(mode="after")
+    def _in_order(self) -> "DataConfig":
+        if len(set(self.classes)) < len(self.classes):
+            raise ValueError("classes names one twice; name each class once, the mildest first")
+        if self.sensitive not in self.classes:
+            raise ValueError(f"sensitive is {self.sensitive!r}; name one of classes: {', '.join(self.classes)}")
+        return self
+
+
 class PrivacyConfig(_Section):
     """The key of every pseudonym and token."""
 
@@ -210,6 +225,7 @@ class Config(_Section):
     risk: RiskConfig = RiskConfig()
     detections: DetectionsConfig = DetectionsConfig()
     state: StateConfig = StateConfig()
+    data: DataConfig = DataConfig()
     privacy: PrivacyConfig = PrivacyConfig()
     metrics: MetricsConfig = MetricsConfig()
     run: RunConfig = RunConfig()
@@ -225,6 +241,13 @@ class Config(_Section):
             raise ValueError(
                 "topics.alerts, topics.dead_letters, context.topic and source.kafka.topic must be different topics"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _known_classes(self) -> "Config":
+        for name in [name for route in self.delivery.routes for name in route.data_classes]:
+            if name not in self.data.classes:
+                raise ValueError(f"a route names the data class {name!r}, but data.classes has none of that name")
         return self
 
     @model_validator(mode="after")

@@ -112,6 +112,7 @@ class RouteConfig(Section):
     severity: Severity = "low"
     detections: tuple[str, ...] = ()
     departments: tuple[str, ...] = ()
+    data_classes: tuple[str, ...] = ()
     hours: Literal["any", "working", "off"] = "any"
 
     @model_validator(mode="after")

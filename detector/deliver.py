@@ -79,6 +79,7 @@ def stages_of(config: Config) -> list[Stage]:
             rotations=_rotations(config, one.on_call),
             severity=Severity(one.severity),
             detections=one.detections,
+            data_classes=one.data_classes,
             departments=one.departments,
             hours=one.hours,
         )
