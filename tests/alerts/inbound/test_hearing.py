@@ -181,6 +181,18 @@ def test_what_is_new_in_an_alert_takes_back_that_it_was_closed_there(desk: Desk,
     assert now_of(desk)[0].state is not State.CLOSED, "the first was closed before what is new in it"
 
 
+def test_what_is_opened_here_must_be_closed_there_anew_alert_by_alert(desk: Desk, commit: Callable[..., None]) -> None:
+    commit(alert_of(SECOND))
+    take_in(desk)
+    for alert_id in (FIRST, SECOND):
+        desk.hear("pd", closed(alert_ids=(alert_id,)), NOW)
+    desk.act(FIRST, "reopened", "lee", NOW + 1.0, state=State.OPEN, verdict="", reason="")
+    desk.hear("pd", closed(time=NOW + 2.0), NOW + 2.0)
+    assert now_of(desk)[0].state is State.ACKNOWLEDGED
+    desk.hear("pd", closed(time=NOW + 3.0, alert_ids=(SECOND,)), NOW + 3.0)
+    assert now_of(desk)[0].state is State.CLOSED
+
+
 def test_an_alert_is_known_by_its_remote_id_as_well(desk: Desk) -> None:
     assert desk.hear("jira", closed(alert_ids=(), remote_id=f"jira-{FIRST}"), NOW) is Heard.CHANGED
     assert now_of(desk)[0].state is State.CLOSED

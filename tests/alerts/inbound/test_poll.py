@@ -78,6 +78,14 @@ def test_what_was_closed_there_is_read_with_its_verdict_author_and_time(kind: st
     assert fake.reasons == []
 
 
+def test_what_was_closed_and_is_changed_after_is_not_closed_once_more(kind: str, fake: Any, poll: Poll) -> None:
+    fake.said(Act.CLOSED, NOW, word_of(kind))
+    (said,) = all_of(poll)
+    fake.touched(NOW + 5.0)
+    (again,) = all_of(poll)
+    assert (again.event_id, again.time) == (said.event_id, said.time)
+
+
 @pytest.mark.parametrize("act", [Act.ACKNOWLEDGED, Act.IN_PROGRESS, Act.REOPENED])
 def test_what_else_people_do_there_is_understood(kind: str, act: Act, fake: Any, poll: Poll) -> None:
     if (kind, act) in LACKING:

@@ -1,15 +1,19 @@
 """Signatures that were published with their secrets and messages, and how secrets are sent."""
 
 import base64
+from contextlib import closing
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from alerts.errors import ForgedError, ReceiverError, StaleError
-from alerts.inbound.sender import SenderConfig
+from alerts.inbound.sender import Act, SenderConfig
 from alerts.inbound.table import open_sender
-from tests.alerts.inbound.senders import secret_of, sender_of
+from alerts.incident import Verdict
+from tests.alerts.inbound.senders import secret_of, sender_of, told_fake
 from tests.alerts.receivers.fakes.webhook import NOW
+from tests.alerts.samples import make_alert
 
 # Of PagerDuty's own library: webhookv3_test.go in PagerDuty/go-pagerduty.
 PAGERDUTY_SECRET = "lDQHScfUeXUKaQRNF+8XIiDKZ7XX3itBAYzwU0TARw8lJqRnkKl2iB1anSb0Z+IK"
@@ -40,6 +44,30 @@ def test_the_example_of_pagerdutys_library_is_genuine_and_about_nothing_of_ours(
     assert sender.read({}, PAGERDUTY_BODY) is None
     with pytest.raises(ForgedError):
         sender.verify({"x-pagerduty-signature": f"v1={'7' * 64}"}, PAGERDUTY_BODY, NOW)
+
+
+def test_what_pagerduty_resolves_by_itself_or_by_a_merge_is_a_note_and_no_verdict(tmp_path: Path) -> None:
+    sender = sender_of("pagerduty", tmp_path, resolved=Verdict.UNDETERMINED)
+    with closing(told_fake("pagerduty", tmp_path)) as fake:
+        by_itself = msgspec.json.decode(fake.said(Act.NOTED, NOW))  # type: ignore[attr-defined]
+        by_hand = msgspec.json.decode(fake.said(Act.CLOSED, NOW))  # type: ignore[attr-defined]
+    merged = msgspec.json.decode(msgspec.json.encode(by_hand))
+    merged["event"]["data"]["resolve_reason"] = {"type": "merge_resolve_reason", "incident": {"id": "P7"}}
+    said = [sender.read({}, msgspec.json.encode(one)) for one in (by_itself, merged, by_hand)]
+    assert [(one.act, one.verdict) for one in said if one] == [
+        (Act.NOTED, Verdict.NONE), (Act.NOTED, Verdict.NONE), (Act.CLOSED, Verdict.UNDETERMINED),
+    ]  # fmt: skip
+
+
+def test_a_case_of_thehive_is_known_by_the_tags_of_its_alerts(tmp_path: Path) -> None:
+    with closing(told_fake("thehive", tmp_path)) as fake:
+        body = fake.case("FalsePositive", "Closed", NOW)  # type: ignore[attr-defined]
+    said = sender_of("thehive", tmp_path).read({}, body)
+    assert said is not None
+    assert (said.alert_ids, said.act, said.verdict) == (
+        (make_alert().alert_id,), Act.CLOSED, Verdict.FALSE_POSITIVE,
+    )  # fmt: skip
+    assert sender_of("thehive", tmp_path).read({}, body.replace(b'"update"', b'"create"')) is None
 
 
 def test_the_example_of_atlassians_documentation_is_genuine(tmp_path: Path) -> None:

@@ -115,6 +115,15 @@ class Fake(FakeServer):
         }  # fmt: skip
         return json.dumps(event).encode()
 
+    def touched(self, at: float) -> None:
+        """A person changes something else of the newest issue."""
+        issue = self.incidents[list(self.incidents)[-1]]
+        issue["updated"] = at
+        created = f"{datetime.fromtimestamp(at, UTC):%Y-%m-%dT%H:%M:%S.000+0000}"
+        items = [{"field": "priority", "fromString": "High", "toString": "Low"}]
+        history = {"id": "20000", "author": {"displayName": "bo"}, "items": items, "created": created}
+        issue.setdefault("histories", []).append(history)
+
     def signed(self, secret: str, body: bytes, at: float) -> dict[str, str]:
         """The headers with which it would post that."""
         return {"x-hub-signature": f"sha256={hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()}"}

@@ -104,6 +104,12 @@ class Fake(FakeServer):
         }  # fmt: skip
         return json.dumps({"event": event}).encode()
 
+    def touched(self, at: float) -> None:
+        """A person writes a note about the newest incident."""
+        time = datetime.fromtimestamp(at, UTC).isoformat()
+        agent = {"type": "user_reference", "summary": "bo"}
+        self.log.append({**self.log[-1], "id": "R99", "type": "annotate_log_entry", "created_at": time, "agent": agent})
+
     def signed(self, secret: str, body: bytes, at: float) -> dict[str, str]:
         """The headers with which it would post that."""
         return {"x-pagerduty-signature": f"v1={hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()}"}

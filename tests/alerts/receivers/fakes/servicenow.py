@@ -81,6 +81,11 @@ class Fake(FakeServer):
         time = f"{stamp(at).replace(' ', 'T')}Z"
         return json.dumps({**sent, "state": STATES[row["state"]], "updated_by": "ann", "time": time}).encode()
 
+    def touched(self, at: float) -> None:
+        """A person changes something else of the newest incident."""
+        row = self.incidents[list(self.incidents)[-1]]
+        row |= {"updated": at, "sys_updated_on": stamp(at), "sys_updated_by": "bo"}
+
     def signed(self, secret: str, body: bytes, at: float) -> dict[str, str]:
         """The headers with which it would send that."""
         return standard_headers(secret, f"{len(body):032x}{int(at)}", body, at)

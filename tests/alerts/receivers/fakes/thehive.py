@@ -115,6 +115,10 @@ class Fake(FakeServer):
         }  # fmt: skip
         return json.dumps(audit).encode()
 
+    def touched(self, at: float) -> None:
+        """A person changes something else of the newest alert."""
+        self.incidents[list(self.incidents)[-1]] |= {"_updatedAt": int(at * 1000), "_updatedBy": "bo"}
+
     def signed(self, secret: str, body: bytes, at: float) -> dict[str, str]:
         """The headers with which it would post that, where its endpoint has "bearer"."""
         return {"authorization": f"Bearer {secret}"}
