@@ -12,6 +12,8 @@ from alerts.alert import Alert, Severity
 from alerts.database import Database
 from alerts.errors import AmbiguousAlertError, IncidentError, StaleOwnerError, UnknownAlertError
 from alerts.escalation import Level
+from alerts.inbound.hearing import Heard, hear
+from alerts.inbound.sender import Said
 from alerts.incident import Entry, Incident, State, Verdict
 from alerts.pipeline import Matcher, Silence, Stage
 from alerts.receivers.receiver import Phase
@@ -195,30 +197,38 @@ class Desk:
         Raises:
             IncidentError: it is closed already, was merged, or the text is too long.
         """
-        if len(text) > LONGEST_TEXT:
-            raise IncidentError(f"a text of {len(text):,} characters; keep it to {LONGEST_TEXT:,}")
-        row = tables.incidents
         with self._transaction() as connection:
             connection.execute(tables.HOLD, {"shard": DESK})
-            incident = self._found(connection, incident_id)
-            reopened = incident.state is State.CLOSED and changes.get("state", State.CLOSED) is not State.CLOSED
-            if changes and (incident.merged_into or not reopened):
-                _require_open(incident)
-            this = row.c.incident_id == incident.incident_id
-            if reopened:
-                changes |= intake.UNANSWERED
-            if changes:
-                connection.execute(sa.update(row).where(this).values(**changes))
-            intake.note(connection, incident.incident_id, Entry(now, author, act, text))
-            if changes.get("state") is State.CLOSED or reopened:
-                phase = Phase.FIRING if reopened else Phase.RESOLVED
-                intake.turn(connection, incident.incident_id, phase, now)
-            if reopened:
-                feedback.withdraw(connection, incident.incident_id, author, now)
-            elif changes.get("verdict"):
-                said, alerts = (author, changes.get("reason", ""), now), _alerts(connection, incident.incident_id)
-                feedback.give(connection, incident.incident_id, alerts, Verdict(changes["verdict"]), said)
-            return self._found(connection, incident.incident_id)
+            return self._acted(connection, incident_id, Entry(now, author, act, text), changes)
+
+    def hear(self, receiver: str, said: Said, now: float) -> Heard:
+        """Take what a receiver says of the alerts that it was told of; the same again changes nothing.
+
+        Raises:
+            StaleError: it happened too long ago.
+        """
+        with self._transaction() as connection:
+            connection.execute(tables.HOLD, {"shard": DESK})
+            return hear(connection, receiver, said, now, self._acted)
+
+    def cursor(self, receiver: str) -> float | None:
+        """Until when everything that a receiver has to say was read, in Unix seconds; None where it never was."""
+        row = tables.cursors
+        with self._transaction() as connection:
+            found = connection.execute(sa.select(row.c.time).where(row.c.receiver == receiver)).scalar()
+        return None if found is None else float(found)
+
+    def keep_cursor(self, receiver: str, time: float) -> None:
+        """Note until when that is.
+
+        Raises:
+            StaleOwnerError: somebody else delivers now.
+        """
+        row = tables.cursors
+        with self._transaction() as connection:
+            self._require_owner(connection)
+            if connection.execute(sa.update(row).where(row.c.receiver == receiver).values(time=time)).rowcount == 0:
+                connection.execute(sa.insert(row).values(receiver=receiver, time=time))
 
     def merge(self, incident_id: str, into: str, author: str, now: float) -> Incident:
         """Move all alerts of an incident to another, which is given back; the former is closed and points there.
@@ -310,6 +320,29 @@ class Desk:
     def close(self) -> None:
         """Let go of the database; closing twice is the same as once."""
         self._database.close()
+
+    def _acted(self, connection: sa.Connection, incident_id: str, entry: Entry, changes: Mapping[str, Any]) -> Incident:
+        if len(entry.text) > LONGEST_TEXT:
+            raise IncidentError(f"a text of {len(entry.text):,} characters; keep it to {LONGEST_TEXT:,}")
+        row, author, now = tables.incidents, entry.author, entry.time
+        incident = self._found(connection, incident_id)
+        reopened = incident.state is State.CLOSED and changes.get("state", State.CLOSED) is not State.CLOSED
+        if changes and (incident.merged_into or not reopened):
+            _require_open(incident)
+        this = row.c.incident_id == incident.incident_id
+        changed = {**changes, **(intake.UNANSWERED if reopened else {})}
+        if changed:
+            connection.execute(sa.update(row).where(this).values(**changed))
+        intake.note(connection, incident.incident_id, entry)
+        if changes.get("state") is State.CLOSED or reopened:
+            phase = Phase.FIRING if reopened else Phase.RESOLVED
+            intake.turn(connection, incident.incident_id, phase, now)
+        if reopened:
+            feedback.withdraw(connection, incident.incident_id, author, now)
+        elif changes.get("verdict"):
+            said, alerts = (author, changes.get("reason", ""), now), _alerts(connection, incident.incident_id)
+            feedback.give(connection, incident.incident_id, alerts, Verdict(changes["verdict"]), said)
+        return self._found(connection, incident.incident_id)
 
     def _found(self, connection: sa.Connection, begins: str) -> Incident:
         row = tables.incidents

@@ -99,6 +99,7 @@ def deliver(config: Config, log: Log) -> int:
     """
     from detector.deliver import deliver as tell  # noqa: PLC0415 - a run does not need the receivers
     from detector.deliver import open_desk, open_dispatcher  # noqa: PLC0415
+    from detector.inbound import open_poller  # noqa: PLC0415
 
     if not config.delivery.receivers:
         raise ConfigError("delivery.receivers is empty; name at least one in a table [delivery.receivers.NAME]")
@@ -107,7 +108,9 @@ def deliver(config: Config, log: Log) -> int:
         desk.acquire()
         log.info("delivering", to=sorted(config.delivery.receivers))
         heard = _Heard(log)
-        tried = tell(open_dispatcher(config, desk, stack, heard), stop, now, heard.away)
+        dispatcher = open_dispatcher(config, desk, stack, heard)
+        poller = open_poller(config, desk, stack, dispatcher.may_call, heard.asked)
+        tried = tell(dispatcher, poller, stop, now, heard.away)
         log.info("stopped", signal=stop.signal, tried=tried)
         return INTERRUPTED if stop.signal == signal.SIGINT else 0
 
@@ -122,6 +125,11 @@ class _Heard:
             self.log.warning("delivery", receiver=receiver, result=outcome.result.value, why=outcome.detail)
         else:
             self.log.info("delivery", receiver=receiver, result=outcome.result.value)
+
+    def asked(self, receiver: str, outcome: "Outcome") -> None:
+        """Say how asking went, where it went wrong."""
+        if outcome.detail:
+            self.log.warning("asked", receiver=receiver, result=outcome.result.value, why=outcome.detail)
 
     def away(self, why: str) -> None:
         """Say that the store is away."""

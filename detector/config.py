@@ -310,7 +310,11 @@ def _anchored(config: Config, folder: Path) -> Config:
 
 
 def _anchored_receiver(receiver: ReceiverConfig, folder: Path) -> ReceiverConfig:
-    files = {key: str(folder / str(value)) for key, value in receiver.settings.items() if key.endswith("_file")}
+    files: dict[str, Any] = {
+        key: str(folder / str(value)) for key, value in receiver.settings.items() if key.endswith("_file")
+    }
+    if receiver.inbound_secret_file is not None:
+        files["inbound_secret_file"] = folder / receiver.inbound_secret_file
     return receiver.model_copy(update=files)
 
 

@@ -1,0 +1,1 @@
+"""The queue of incidents over HTTP."""
