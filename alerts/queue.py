@@ -7,6 +7,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from alerts.access import Token
 from alerts.browse import Dossier, Task
 from alerts.escape import escape
 from alerts.feedback import Feedback
@@ -106,4 +107,14 @@ def feedback_table(found: Sequence[tuple[Feedback, int]], zone: tzinfo) -> Table
             str(days),
             escape(one.withdrawn_by),
         )
+    return table
+
+
+def token_table(tokens: Sequence[Token], now: float, zone: tzinfo) -> Table:
+    """A row for each token."""
+    table = _table("name", "role", "made", "until", "lets in")
+    for one in tokens:
+        made, until = (datetime.fromtimestamp(time, UTC) for time in (one.created, one.revoked or one.expires))
+        valid = "yes" if one.valid(now) else "no, revoked" if one.revoked is not None else "no, ended"
+        table.add_row(escape(one.name), one.role.value, _day(made, zone), _day(until, zone), valid)
     return table
