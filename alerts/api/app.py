@@ -15,7 +15,6 @@ The incident queue: all that `innerwatch incidents`, `silences`, `deliveries` an
 Every act needs a token, and its author is the token's name. An act on an incident says by `If-Match` which version was
 seen, and is refused where somebody was faster. Every error is a problem (RFC 9457). People are pseudonyms throughout.
 """
-LONGEST_BODY: Final = 256 * 1_024
 ROUTERS: Final[tuple[tuple[str, APIRouter], ...]] = (
     ("/v1", incidents.router),
     ("/v1", queue.router),
@@ -27,11 +26,19 @@ ROUTERS: Final[tuple[tuple[str, APIRouter], ...]] = (
 
 class _Api(FastAPI):
     def openapi(self) -> dict[str, Any]:
-        """The description of the API, with the schema of problems; made once."""
+        """The description of the API, in which every error is a problem; made once."""
         if self.openapi_schema is None:
             described = super().openapi()
             problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
-            described["components"]["schemas"] |= {**problem.pop("$defs"), "Problem": problem}
+            schemas = described["components"]["schemas"]
+            schemas |= {**problem.pop("$defs"), "Problem": problem}
+            for usual in ("HTTPValidationError", "ValidationError"):
+                schemas.pop(usual, None)
+            for operation in (one for item in described["paths"].values() for one in item.values()):
+                if "application/json" in operation["responses"].get("422", {}).get("content", {}):
+                    del operation["responses"][
+                        "422"
+                    ]  # which FastAPI adds; of a path that is malformed, nothing is there
         return super().openapi()
 
 
@@ -44,7 +51,6 @@ def create_app(service: Service, log: Log, version: str) -> FastAPI:
         openapi_url="/v1/openapi.json",
         docs_url=None,  # they load scripts from elsewhere
         redoc_url=None,
-        max_body_size=LONGEST_BODY,
         redirect_slashes=False,
         generate_unique_id_function=lambda route: route.name,
     )

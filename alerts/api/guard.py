@@ -1,8 +1,9 @@
-"""What holds for every answer, whatever it is: headers that keep browsers out, and no word of our insides."""
+"""What holds for every request: a bound on its body, headers that keep browsers out, no word of our insides."""
 
 from typing import Any, Final, Protocol
 
-from starlette.datastructures import MutableHeaders
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from alerts.api.problems import problem
@@ -16,6 +17,7 @@ HEADERS: Final = {
     "X-Frame-Options": "DENY",
 }
 """Those of the OWASP REST Security Cheat Sheet."""
+LONGEST_BODY: Final = 256 * 1_024
 ONLY_TLS: Final = {"Strict-Transport-Security": "max-age=31536000"}
 
 
@@ -30,7 +32,7 @@ class Log(Protocol):
 
 
 class Guard:
-    """Wraps an application: adds headers to its answers, notes each, and answers for it when it fails.
+    """Wraps an application: bounds bodies, adds headers to answers, notes each, and answers for it when it fails.
 
     What is noted is the operation and the status, and of a failure its kind and place: a path, a message and whoever
     asks may be personal or secret.
@@ -55,12 +57,28 @@ class Guard:
             await send(message)
 
         try:
-            await self._app(scope, receive, guarded)
+            await self._app(scope, _bounded(scope, receive), guarded)
         except Exception as error:
             self._log.warning("failed", operation=_operation(scope), kind=type(error).__name__, where=_place(error))
             if not status:
                 await problem(500)(scope, receive, guarded)
         self._log.info("request", operation=_operation(scope), status=status)
+
+
+def _bounded(scope: Scope, receive: Receive) -> Receive:
+    """Receives a body up to the bound, whether or not its length was said before."""
+    said = Headers(scope=scope).get("content-length", "0")
+    left = LONGEST_BODY
+
+    async def bounded() -> Message:
+        nonlocal left
+        message = await receive()
+        left -= len(message.get("body", b""))
+        if left < 0 or not said.isdecimal() or int(said) > LONGEST_BODY:
+            raise HTTPException(413)
+        return message
+
+    return bounded
 
 
 def _operation(scope: Scope) -> str:

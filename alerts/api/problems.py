@@ -14,7 +14,6 @@ from alerts.errors import ChangedError, IncidentError, StoreError, UnavailableEr
 
 MEDIA_TYPE: Final = "application/problem+json"
 DETAILS: Final[Mapping[int, str]] = {
-    400: "the request cannot be read",
     401: "give a valid token: Authorization: Bearer iwt_...; innerwatch tokens add makes one",
     403: "this needs a token of the role analyst",
     404: "nothing is here",
@@ -81,6 +80,8 @@ def add_problems(app: FastAPI) -> None:
 
     async def http(_: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, HTTPException)
+        if error.status_code == 400:  # how FastAPI calls a body that is not JSON, if not all
+            return problem(422, errors=[{"where": "body", "what": "not JSON"}])
         usual = error.detail == HTTPStatus(error.status_code).phrase
         return problem(error.status_code, "" if usual else error.detail, error.headers)
 
@@ -112,7 +113,7 @@ def _known(error: Exception) -> JSONResponse:
 
 
 def _malformed(error: RequestValidationError) -> JSONResponse:
-    """What was sent is never repeated: it may be a secret in the wrong place."""
+    """No value that was sent is repeated: it may be a secret in the wrong place."""
     places = [(".".join(str(part) for part in one["loc"]), one) for one in error.errors()]
     if any(one["loc"][0] == "path" for _, one in places):
         return problem(404)

@@ -87,7 +87,9 @@ def withdraw_feedback(
         raise HTTPException(404, f"no feedback {number} is in force")
 
 
-@router.get("/statistics", tags=["statistics"], summary="How the queue stands and the work went")
+@router.get(
+    "/statistics", tags=["statistics"], summary="How the queue stands and the work went", responses=documented(422)
+)
 def show_statistics(
     queue: Queue,
     service: Asked,
