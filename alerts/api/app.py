@@ -35,10 +35,9 @@ class _Api(FastAPI):
             for usual in ("HTTPValidationError", "ValidationError"):
                 schemas.pop(usual, None)
             for operation in (one for item in described["paths"].values() for one in item.values()):
-                if "application/json" in operation["responses"].get("422", {}).get("content", {}):
-                    del operation["responses"][
-                        "422"
-                    ]  # which FastAPI adds; of a path that is malformed, nothing is there
+                answers = operation["responses"]
+                if "application/json" in answers.get("422", {}).get("content", {}):
+                    del answers["422"]  # FastAPI adds it; here what has a malformed id is simply not found
         return super().openapi()
 
 
