@@ -5,8 +5,9 @@ from typing import Any, Final
 from fastapi import APIRouter, FastAPI
 
 from alerts.api import health, incidents, queue, silences
+from alerts.api.description import complete
 from alerts.api.guard import Guard, Log
-from alerts.api.problems import Problem, add_problems, documented
+from alerts.api.problems import add_problems, documented
 from alerts.api.service import Service
 
 DESCRIPTION: Final = """\
@@ -26,18 +27,9 @@ ROUTERS: Final[tuple[tuple[str, APIRouter], ...]] = (
 
 class _Api(FastAPI):
     def openapi(self) -> dict[str, Any]:
-        """The description of the API, in which every error is a problem; made once."""
+        """The description of the API, made once."""
         if self.openapi_schema is None:
-            described = super().openapi()
-            problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
-            schemas = described["components"]["schemas"]
-            schemas |= {**problem.pop("$defs"), "Problem": problem}
-            for usual in ("HTTPValidationError", "ValidationError"):
-                schemas.pop(usual, None)
-            for operation in (one for item in described["paths"].values() for one in item.values()):
-                answers = operation["responses"]
-                if "application/json" in answers.get("422", {}).get("content", {}):
-                    del answers["422"]  # FastAPI adds it; here what has a malformed id is simply not found
+            complete(super().openapi())
         return super().openapi()
 
 

@@ -17,6 +17,8 @@ HEADERS: Final = {
     "X-Frame-Options": "DENY",
 }
 """Those of the OWASP REST Security Cheat Sheet."""
+PROBES: Final = ("healthz", "readyz")
+"""What is asked every few seconds; that it went well is no news."""
 LONGEST_BODY: Final = 256 * 1_024
 ONLY_TLS: Final = {"Strict-Transport-Security": "max-age=31536000"}
 
@@ -62,7 +64,8 @@ class Guard:
             self._log.warning("failed", operation=_operation(scope), kind=type(error).__name__, where=_place(error))
             if not status:
                 await problem(500)(scope, receive, guarded)
-        self._log.info("request", operation=_operation(scope), status=status)
+        if status != 200 or _operation(scope) not in PROBES:
+            self._log.info("request", operation=_operation(scope), status=status)
 
 
 def _bounded(scope: Scope, receive: Receive) -> Receive:

@@ -8,12 +8,13 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from alerts import work
 from alerts.alert import Severity
 from alerts.api import resources
-from alerts.api.pages import Cursor, Limit, cursor, link, place
+from alerts.api.accept import wanted
+from alerts.api.examples import ID, OTHER
+from alerts.api.pages import Cursor, Key, Limit, cursor, link, place
 from alerts.api.problems import documented
-from alerts.api.resources import ID, alert_of, incident_of
+from alerts.api.resources import alert_of, incident_of
 from alerts.api.service import Queue, Seen
-from alerts.api.tables import csv_of
-from alerts.api.wanted import wanted
+from alerts.api.spreadsheet import csv_of
 from alerts.browse import Wanted
 from alerts.desk import Desk
 from alerts.incident import State, Verdict
@@ -76,14 +77,14 @@ class Reason(Body):
 class Target(Body):
     """The incident that goes on."""
 
-    into: Annotated[str, StringConstraints(pattern=HEX)] = Field(examples=["fedcba98765432100000"])
+    into: Annotated[str, StringConstraints(pattern=HEX)] = Field(examples=[OTHER])
 
 
 class Part(Body):
     """The alerts that go."""
 
     alerts: Annotated[list[Annotated[str, StringConstraints(pattern=HEX)]], Field(min_length=1, max_length=1_000)] = (
-        Field(examples=[["fedcba98765432100000"]])
+        Field(examples=[[OTHER]])
     )
 
 
@@ -116,7 +117,7 @@ def list_incidents(  # noqa: PLR0913 - each parameter is one of the query
     if not form:
         raise HTTPException(406)
     asked = Wanted(states=state, severities=severity, owner=owner, actor=actor)
-    found = queue.some_incidents(asked, place(cursor, tuple[float, str]), limit + 1)
+    found = queue.some_incidents(asked, place(cursor, tuple[float, Key]), limit + 1)
     items = [incident_of(*one) for one in found[:limit]]
     following = _after(items[-1]) if len(found) > limit else None
     headers = link(request, following)

@@ -10,6 +10,8 @@ from fastapi.exceptions import RequestValidationError
 
 Place = TypeVar("Place")
 
+Key = Annotated[str, msgspec.Meta(pattern=r"^[^\x00]*$")]
+"""A text in a cursor; PostgreSQL knows no NUL."""
 LONGEST_PAGE: Final = 200
 Limit = Annotated[int, Query(ge=1, le=LONGEST_PAGE, description="How many at most.")]
 Cursor = Annotated[

@@ -6,10 +6,11 @@ from fastapi import APIRouter, HTTPException, Path, Query, Request, Response
 from pydantic import Field
 
 from alerts.api import resources
+from alerts.api.examples import ID
 from alerts.api.incidents import HEX, Body, Known, Name
-from alerts.api.pages import Cursor, Limit, cursor, link, place
+from alerts.api.pages import Cursor, Key, Limit, cursor, link, place
 from alerts.api.problems import documented
-from alerts.api.resources import ID, alert_of
+from alerts.api.resources import alert_of
 from alerts.api.service import Admin, Analyst, Asked, Queue
 
 router = APIRouter()
@@ -41,7 +42,7 @@ def list_deliveries(  # noqa: PLR0913 - each parameter is one of the query
     cursor: Cursor = None,
 ) -> resources.Deliveries:
     """What each receiver is to be told and was told, by receiver and alert."""
-    found = queue.tasks(state=state, receiver=receiver, after=place(cursor, tuple[str, str]), most=limit + 1)
+    found = queue.tasks(state=state, receiver=receiver, after=place(cursor, tuple[Key, Key]), most=limit + 1)
     items = [resources.Delivery.model_validate(one) for one in found[:limit]]
     following = _after(items[-1]) if len(found) > limit else None
     response.headers.update(link(request, following))

@@ -1,7 +1,7 @@
 """What the API answers with: the nouns of this room as JSON, with times in RFC 3339."""
 
 from datetime import datetime
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -10,9 +10,6 @@ from alerts.browse import Decided
 from alerts.incident import State, Verdict
 from alerts.intake import NEVER
 from alerts.receivers.receiver import Phase
-
-ID: Final = "0123456789abcdef0123"
-TIME: Final = "2026-03-02T01:14:05.120000Z"
 
 
 def _decision(decided: Any) -> Any:
@@ -37,18 +34,6 @@ class Incident(Resource):
 
     `actor` is a pseudonym, `owner` "" for nobody, `verdict` "" until it is closed, `merged_into` "" unless it was.
     """
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "incident_id": ID, "version": "9f2c6a1d0b4e8f37c5a2", "actor": "E-7f3a", "state": "acknowledged",
-                    "severity": "high", "risk": 72.5, "opened_at": TIME, "updated_at": TIME, "owner": "lee",
-                    "verdict": "", "reason": "", "merged_into": "",
-                }
-            ]
-        }
-    )  # fmt: skip
 
     incident_id: str
     version: str

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from jsonschema import ValidationError
+from jsonschema import Draft202012Validator, ValidationError
 
-from alerts.api.app import ROUTERS, create_app
+from alerts.api.app import create_app
 from alerts.api.service import Service
 from tests.alerts.api.checked import Checked
 from tests.alerts.api.conftest import ONE, Api
@@ -35,7 +35,7 @@ def operations() -> Iterator[tuple[str, str, dict[str, Any]]]:
 ALL = {operation["operationId"]: (method, path, operation) for method, path, operation in operations()}
 GUARDED = [name for name in ALL if name not in PUBLIC]
 CHANGING = [name for name in GUARDED if ALL[name][0] != "get"]
-WITH_BODY = [name for name in ALL if "requestBody" in ALL[name][2]]
+WITH_BODY = [name for name in GUARDED if "requestBody" in ALL[name][2]]
 
 
 def ask(client: Checked, name: str, **options: Any) -> Any:
@@ -53,11 +53,14 @@ def example(name: str) -> Any:
     return {key: one["examples"][0] for key, one in kind["properties"].items() if "examples" in one}
 
 
+def validate(body: Any, schema: Any) -> None:
+    Draft202012Validator({**schema, "components": DESCRIBED["components"]}).validate(body)
+
+
 def test_there_is_something_to_describe() -> None:
     assert len(GUARDED) >= 18
     assert len(CHANGING) >= 11
     assert len(ALL) == sum(len(operation) for operation in DESCRIBED["paths"].values())
-    assert {path for path, _ in ROUTERS} == {"", "/v1"}
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -69,7 +72,9 @@ def test_each_operation_says_what_it_does_and_what_it_answers_with_examples(name
         assert answer["description"]
         for kind, content in answer.get("content", {}).items():
             assert (kind == "application/problem+json") == (status >= "400")
-            assert status < "400" or content["example"]["status"] == int(status)
+            assert content["example"]
+            if kind.endswith("json"):
+                validate(content["example"], content["schema"])
     assert {"500"} <= operation["responses"].keys()
     if name in GUARDED:
         assert operation["security"] == [{"token": []}]
@@ -118,6 +123,11 @@ def test_each_operation_refuses_a_malformed_body(admin: Checked, name: str) -> N
 
 
 @pytest.mark.parametrize("name", WITH_BODY)
+def test_each_operation_takes_the_body_that_is_its_example(admin: Checked, name: str) -> None:
+    assert ask(admin, name, json=example(name)).status_code in (200, 201, 404, 409)
+
+
+@pytest.mark.parametrize("name", WITH_BODY)
 def test_each_operation_refuses_a_key_that_it_does_not_know(admin: Checked, name: str) -> None:
     answer = ask(admin, name, json=example(name) | {"author": "somebody"})
     assert [one["where"] for one in answer.json()["errors"]] == ["body.author"]
@@ -162,7 +172,7 @@ def test_other_origins_are_not_let_in(reader: Checked) -> None:
 
 
 def test_what_is_not_there_and_what_cannot_be_done_there_are_problems(reader: Checked) -> None:
-    for path in ("/", "/v1", "/docs", "/redoc", "/v1/incidents/", "/inbound", "/openapi.json"):
+    for path in ("/", "/v1", "/docs", "/redoc", "/v1/incidents/", "/openapi.json"):
         assert reader.get(path).status_code == 404
     answer = reader.put("/v1/incidents", json={})
     assert answer.status_code == 405

@@ -1,13 +1,16 @@
 """What goes wrong inside is said without a word of it, and no secret or name is in any answer or in the log."""
 
+import asyncio
 import json
 from contextlib import closing
 from typing import Any
 
+import httpx
 import pytest
 
 from alerts.access import Role
 from alerts.api import incidents
+from alerts.api.service import DESKS, Service
 from alerts.desk import Desk
 from alerts.errors import StoreError, UnavailableError
 from tests.alerts.api.checked import Checked
@@ -100,6 +103,30 @@ def test_a_database_that_is_away_or_another_is_not_ready_and_the_process_lives_o
     answer = anybody.get("/readyz")
     assert (answer.status_code, CANARY in answer.text) == (503, False)
     assert anybody.get("/healthz").json() == {"status": "ok"}
+
+
+def test_many_requests_share_a_few_desks(api: Api, reader: Checked, monkeypatch: pytest.MonkeyPatch) -> None:
+    reader.get("/v1/incidents")
+    service: Service = api.app.state.service
+    opened = []
+
+    def count() -> Desk:
+        opened.append(api.desk())
+        return opened[-1]
+
+    monkeypatch.setattr(service.desks, "_open", count)
+
+    async def ask_all() -> list[int]:
+        transport = httpx.ASGITransport(api.app)
+        headers = {"Authorization": f"Bearer {api.secrets['rea']}"}
+        async with httpx.AsyncClient(transport=transport, base_url="http://api", headers=headers) as client:
+            answers = await asyncio.gather(
+                *(client.get("/v1/incidents") for _ in range(20)), *(client.get("/readyz") for _ in range(20))
+            )
+        return [answer.status_code for answer in answers]
+
+    assert asyncio.run(ask_all()) == [200] * 40
+    assert len(opened) <= DESKS  # and the one that was there, which a probe may have had meanwhile
 
 
 def test_no_token_is_in_any_answer_or_in_the_log(api: Api, admin: Checked) -> None:

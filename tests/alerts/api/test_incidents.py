@@ -11,6 +11,7 @@ import pytest
 
 from alerts.access import Role
 from alerts.alert import Severity
+from alerts.api.pages import cursor
 from alerts.finding import Finding
 from tests.alerts.api.checked import Checked
 from tests.alerts.api.conftest import FOUR, ONE, THREE, TWO, Api
@@ -63,6 +64,7 @@ def test_pages_together_give_each_incident_once_and_links_lead_through_them(
         while url:
             answer = reader.get(url)
             found += ids(answer)
+            assert len(found) <= len(whole)
             following = answer.json()["next"]
             assert (following is None) == ("Link" not in answer.headers)
             url = answer.links["next"]["url"] if following else ""
@@ -71,7 +73,7 @@ def test_pages_together_give_each_incident_once_and_links_lead_through_them(
 
 
 def test_a_cursor_of_something_else_is_refused(reader: Checked) -> None:
-    for wrong in ("x", "WyJhIiwiYiJd", "\N{SNOWMAN}"):
+    for wrong in ("x", "WyJhIiwiYiJd", cursor((1.0, "a\0b")), "\N{SNOWMAN}"):
         answer = reader.get("/v1/incidents", params={"cursor": wrong})
         assert answer.status_code == 422
         assert answer.json()["errors"] == [{"where": "query.cursor", "what": "give next of the page before"}]
@@ -198,6 +200,7 @@ def test_a_version_is_asked_for_and_a_weak_or_other_one_is_none(analyst: Checked
     for wrong in (f"W/{tag}", '"0"', tag.strip('"'), ""):
         assert analyst.post(url, json=body, headers={"If-Match": wrong}).status_code == 412
     assert analyst.post(url, json=body, headers={"If-Match": f'"0", {tag}'}).status_code == 200
+    assert analyst.post(url, json=body, headers={"If-Match": tag}).status_code == 412
     assert analyst.post(url, json=body, headers={"If-Match": "*"}).status_code == 200
 
 
