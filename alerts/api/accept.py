@@ -12,21 +12,25 @@ def wanted(accept: str | None, offered: Sequence[str]) -> str:
     ''
     """
     ranges = [_range(one) for one in (accept or "*/*").split(",")]
-    ranked = {kind: max((best for best in ranges if _fits(kind, best[0])), default=("", -1, 0.0),
-                        key=lambda one: one[1])[2] for kind in offered}  # fmt: skip
-    best = max(offered, key=ranked.__getitem__)
-    return best if ranked[best] > 0 else ""
+    best = max(offered, key=lambda kind: _weight(kind, ranges))
+    return best if _weight(best, ranges) > 0 else ""
 
 
-def _range(text: str) -> tuple[str, int, float]:
-    """A media range, how specific it is, and how much it is wanted."""
+def _range(text: str) -> tuple[str, float]:
+    """A media range and how much it is wanted; what is malformed is not wanted."""
     kind, *parameters = (part.strip().lower() for part in text.split(";"))
     weight = next((part[2:] for part in parameters if part.startswith("q=")), "1")
     try:
-        return kind, 2 - kind.count("*"), float(weight)
+        return kind, float(weight)
     except ValueError:
-        return kind, 0, 0.0
+        return kind, 0.0
 
 
-def _fits(kind: str, asked: str) -> bool:
-    return asked in ("*/*", kind, f"{kind.partition('/')[0]}/*")
+def _weight(kind: str, ranges: Sequence[tuple[str, float]]) -> float:
+    """How much a media type is wanted: what the most specific range says that it is in."""
+    family = kind.partition("/")[0]
+    for asked in (kind, f"{family}/*", "*/*"):
+        for one, weight in ranges:
+            if one == asked:
+                return weight
+    return 0.0
