@@ -8,7 +8,8 @@ from typing import Any, Final, Protocol
 import msgspec
 
 from alerts.alert import Alert
-from alerts.desk import Desk, Task
+from alerts.browse import Task
+from alerts.desk import Desk
 from alerts.escalation import Level
 from alerts.intake import NEVER
 from alerts.pipeline import Stage

@@ -6,6 +6,8 @@ AlertsError
 ├── SnapshotError        a condenser's snapshot cannot be restored
 ├── LinesError           a file of alerts cannot be written, or a line of it cannot be read
 ├── IncidentError        an incident cannot be changed as was asked
+│   └── ChangedError         somebody was faster
+├── AccessError          a token cannot be given as was asked
 ├── ReceiverError        a receiver's configuration or secret cannot be used
 ├── RefusedError         what a sender says is not taken
 │   ├── ForgedError          nobody who knows its secret has sent it
@@ -40,6 +42,14 @@ class LinesError(AlertsError):
 
 class IncidentError(AlertsError, ValueError):
     """An incident's state does not allow what was asked."""
+
+
+class ChangedError(IncidentError):
+    """An incident is not any more as whoever acts has seen it."""
+
+
+class AccessError(AlertsError, ValueError):
+    """A token cannot be given: its name is taken, reserved or none."""
 
 
 class ReceiverError(AlertsError, ValueError):

@@ -110,7 +110,10 @@ class Matcher(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Silence(msgspec.Struct, frozen=True, kw_only=True):
-    """Tells nobody of what matches, from `starts` until before `ends` (Unix seconds); who wanted that, and why."""
+    """Tells nobody of what matches, from `starts` until before `ends` (Unix seconds); who wanted that, and why.
+
+    `ended_by` is who ended it early, "" for nobody.
+    """
 
     silence_id: int = 0
     matcher: Matcher
@@ -118,6 +121,7 @@ class Silence(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
     starts: float
     ends: float
+    ended_by: str = ""
 
 
 class Route(msgspec.Struct, frozen=True, kw_only=True):

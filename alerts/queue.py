@@ -1,21 +1,19 @@
 """The queue of incidents as rich renderables for a terminal."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, tzinfo
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from alerts.alert import Alert
-from alerts.desk import Task
+from alerts.access import Token
+from alerts.browse import Dossier, Task
 from alerts.escape import escape
 from alerts.feedback import Feedback
-from alerts.incident import Entry, Incident
+from alerts.incident import Incident
 from alerts.pipeline import Silence
 from alerts.terminal import alert_detail
-
-Decided = tuple[int, str, str, str]
 
 
 def incident_table(incidents: Sequence[Incident], zone: tzinfo) -> Table:
@@ -41,27 +39,20 @@ def incident_table(incidents: Sequence[Incident], zone: tzinfo) -> Table:
     return table
 
 
-def incident_detail(
-    incident: Incident,
-    alerts: Sequence[Alert],
-    entries: Sequence[Entry],
-    told: Sequence[Task],
-    decisions: Mapping[str, Sequence[Decided]],
-    zone: tzinfo,
-) -> Group:
+def incident_detail(found: Dossier, zone: tzinfo) -> Group:
     """Everything about one incident."""
-    parts: list[RenderableType] = [incident_table([incident], zone)]
-    for alert in alerts:
+    parts: list[RenderableType] = [incident_table([found.incident], zone)]
+    for alert in found.alerts:
         parts += [Text(), alert_detail(alert, zone)]
         decided = _table("revision", "stage", "why", "detail")
-        for revision, stage, why, detail in decisions.get(alert.alert_id, ()):
+        for revision, stage, why, detail in found.decisions[alert.alert_id]:
             _row(decided, str(revision), stage, why, escape(detail))
         parts += [Text(), Text("Who is told, and why", style="bold"), decided]
     history = _table("when", "who", "what", "words")
-    for entry in entries:
+    for entry in found.entries:
         when = datetime.fromtimestamp(entry.time, UTC).astimezone(zone)
         _row(history, f"{when:%Y-%m-%d %H:%M:%S}", escape(entry.author), entry.act, escape(entry.text))
-    return Group(*parts, Text(), Text("History", style="bold"), history, Text(), delivery_table(told))
+    return Group(*parts, Text(), Text("History", style="bold"), history, Text(), delivery_table(found.tasks))
 
 
 def delivery_table(tasks: Sequence[Task]) -> Table:
@@ -133,3 +124,13 @@ def _row(table: Table, *cells: str) -> None:
 
 def _day(time: datetime, zone: tzinfo) -> str:
     return f"{time.astimezone(zone):%Y-%m-%d %H:%M}"
+
+
+def token_table(tokens: Sequence[Token], now: float, zone: tzinfo) -> Table:
+    """A row for each token."""
+    table = _table("name", "role", "made", "until", "lets in")
+    for one in tokens:
+        made, until = (datetime.fromtimestamp(time, UTC) for time in (one.created, one.revoked or one.expires))
+        valid = "yes" if one.valid(now) else "no, revoked" if one.revoked is not None else "no, ended"
+        _row(table, escape(one.name), one.role.value, _day(made, zone), _day(until, zone), valid)
+    return table

@@ -21,7 +21,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import Double
 
-VERSIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0008")
+VERSIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008")
 """The schema's versions, oldest first, as the files of `alerts/migrations/versions` are numbered."""
 
 metadata = MetaData()
@@ -180,6 +180,7 @@ silences = Table(
     Column("reason", Text, nullable=False),
     Column("starts", Double, nullable=False),
     Column("ends", Double, nullable=False),
+    Column("ended_by", String, nullable=False, server_default=text("''")),
 )
 
 # The number is never given again: a shard's state names what it has learned from by it.
@@ -199,6 +200,19 @@ feedback = Table(
     Column("withdrawn", Double, nullable=True),
     Column("withdrawn_by", String, nullable=False),
     sqlite_autoincrement=True,
+)
+
+# Of a token there is only what its secret hashes to; a name may have had several.
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("number", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    Column("name", ordered(64), nullable=False, index=True),
+    Column("role", String(16), nullable=False),
+    Column("sha256", String(64), nullable=False, unique=True),
+    Column("created", Double, nullable=False),
+    Column("expires", Double, nullable=False),
+    Column("revoked", Double, nullable=True),
 )
 
 # What senders said, by a digest of their own id for it, for as long as they may say it again.

@@ -9,10 +9,12 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from hashlib import blake2b
 from pathlib import Path
+from secrets import token_bytes
 from threading import Event, Thread
 from types import FrameType
 from typing import TYPE_CHECKING, BinaryIO, Final
 
+from alerts.access import SECRET_BYTES
 from alerts.alert import Alert
 from alerts.desk import DESK
 from alerts.errors import StoreError
@@ -112,6 +114,27 @@ def deliver(config: Config, log: Log) -> int:
         poller = open_poller(config, desk, stack, dispatcher.may_call, heard.asked)
         tried = tell(dispatcher, poller, stop, now, heard.away)
         log.info("stopped", signal=stop.signal, tried=tried)
+        return INTERRUPTED if stop.signal == signal.SIGINT else 0
+
+
+def new_secret() -> bytes:
+    """What nobody can guess, for a token."""
+    return token_bytes(SECRET_BYTES)
+
+
+def serve(config: Config, log: Log) -> int:
+    """Serve the API until a signal comes; the exit code: 130 after SIGINT, else 0.
+
+    Raises:
+        DetectorError, AlertsError: in words for the person who started it.
+    """
+    from detector.serve import opened  # noqa: PLC0415 - nothing else needs a web server
+    from detector.serve import serve as serve_until  # noqa: PLC0415
+
+    with _stopping() as stop, opened(config, now, log) as app:
+        if not stop.signal:
+            serve_until(app, config.api, log)
+        log.info("stopped", signal=stop.signal)
         return INTERRUPTED if stop.signal == signal.SIGINT else 0
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from detector import cli_db, cli_demo, cli_feedback, cli_incidents, cli_records, cli_rekey, cli_topics
+from detector import cli_db, cli_demo, cli_feedback, cli_incidents, cli_records, cli_rekey, cli_serve, cli_topics
 from detector.cli_options import (
     BUDGET,
     CONFIG,
@@ -55,6 +55,8 @@ app.add_typer(cli_feedback.exceptions, name="exceptions")
 app.add_typer(cli_incidents.silences, name="silences")
 app.add_typer(cli_incidents.deliveries, name="deliveries")
 app.add_typer(cli_incidents.receivers, name="receivers")
+app.add_typer(cli_serve.tokens, name="tokens")
+app.command("serve")(cli_serve.serve)
 app.command("demo")(cli_demo.demo)
 
 

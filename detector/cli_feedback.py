@@ -49,10 +49,11 @@ def withdraw(
     state: STATE = None,
 ) -> None:
     """Take back what a verdict taught, from the next look of the detector on; the incident stays as it is."""
+    from alerts.work import By
     from detector.app import now
 
     with desk_of(config, state) as (desk, _):
-        if not desk.withdraw_feedback(number, by, now()):
+        if not desk.withdraw_feedback(number, By(by, now())):
             raise typer.BadParameter(f"no feedback {number} is in force; see innerwatch feedback list")
     say(f"feedback {number} is taken back")
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 import msgspec
 from pydantic import Field, ValidationError, field_validator, model_validator
 
+from detector.config_api import ApiConfig
 from detector.config_delivery import DeliveryConfig, ReceiverConfig, known_zone
 from detector.errors import ConfigError
 from detector.section import Section as _Section
@@ -230,6 +231,7 @@ class Config(_Section):
     metrics: MetricsConfig = MetricsConfig()
     run: RunConfig = RunConfig()
     delivery: DeliveryConfig = DeliveryConfig()
+    api: ApiConfig = ApiConfig()
 
     @model_validator(mode="after")
     def _topics_apart(self) -> "Config":

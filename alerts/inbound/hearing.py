@@ -1,18 +1,19 @@
 """How what a sender says changes incidents, once; functions over one transaction."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Any, Final
 
 import sqlalchemy as sa
 
-from alerts import tables
+from alerts import tables, work
 from alerts.errors import StaleError
 from alerts.escape import escape
 from alerts.inbound.body import digest
 from alerts.inbound.sender import Act, Said
-from alerts.incident import Entry, Incident, State, Verdict
+from alerts.incident import State, Verdict
 from alerts.receivers.receiver import Phase
+from alerts.work import By, Close, Move, Note, Reopen
 
 KEPT_S: Final = 30 * 86_400.0
 """For so long what was said is remembered. What is older than that is refused, so a copy is never new."""
@@ -32,9 +33,6 @@ REASON_CHARS: Final = 1_000
 MOVES: Final = {Act.ACKNOWLEDGED: State.ACKNOWLEDGED, Act.IN_PROGRESS: State.INVESTIGATING}
 """How far an incident has come by what was done there."""
 
-Change = Callable[[sa.Connection, str, Entry, Mapping[str, Any]], Incident]
-"""Changes an incident within the transaction, and notes it; see `Desk.act`."""
-
 
 class Heard(StrEnum):
     """What became of something that was said."""
@@ -46,7 +44,7 @@ class Heard(StrEnum):
     UNKNOWN = "unknown"  # it is about no alert that this receiver was told of
 
 
-def hear(connection: sa.Connection, receiver: str, said: Said, now: float, change: Change) -> Heard:
+def hear(connection: sa.Connection, receiver: str, said: Said, now: float) -> Heard:
     """Take what a receiver says of the alerts that it was told of; whatever fails undoes the whole transaction.
 
     Raises:
@@ -54,7 +52,7 @@ def hear(connection: sa.Connection, receiver: str, said: Said, now: float, chang
     """
     if said.time < now - KEPT_S:
         raise StaleError("it happened too long ago")
-    hearing = _Hearing(connection, receiver, said, now, change)
+    hearing = _Hearing(connection, receiver, said, now)
     found = hearing.deliveries()
     if not found:
         return Heard.UNKNOWN
@@ -74,10 +72,10 @@ def hear(connection: sa.Connection, receiver: str, said: Said, now: float, chang
 class _Hearing:
     """One thing that a receiver says, within a transaction."""
 
-    def __init__(self, connection: sa.Connection, receiver: str, said: Said, now: float, change: Change) -> None:
-        self._connection, self._receiver, self._said, self._now, self._do = connection, receiver, said, now, change
+    def __init__(self, connection: sa.Connection, receiver: str, said: Said, now: float) -> None:
+        self._connection, self._receiver, self._said = connection, receiver, said
         via = f" via {receiver}"
-        self._author = f"{_line(said.by, AUTHOR_CHARS - len(via)) or 'somebody'}{via}"
+        self._by = By(f"{_line(said.by, AUTHOR_CHARS - len(via)) or 'somebody'}{via}", now)
         self._word, self._reason = _line(said.word, WORD_CHARS), _line(said.reason, REASON_CHARS)
 
     def deliveries(self) -> Sequence[Mapping[Any, Any]]:
@@ -135,23 +133,20 @@ class _Hearing:
         return conflicts and self._note(incident_id, f"says {said.value}, closed here as {here}")
 
     def _note(self, incident_id: str, text: str) -> bool:
-        return self._change(incident_id, "noted", f"{text}: {self._reason}" if self._reason else text)
+        return self._perform(incident_id, Note(f"{text}: {self._reason}" if self._reason else text))
 
     def _move(self, incident_id: str, state: State, to: State) -> bool:
         further = list(State).index(to) > list(State).index(state)
-        return further and self._change(incident_id, "moved", f"to {to.value}", state=to)
+        return further and self._perform(incident_id, Move(to))
 
     def _close(self, incident_id: str, verdict: Verdict) -> bool:
-        reason = self._reason or self._word
-        changes = {"state": State.CLOSED, "verdict": verdict.value, "reason": reason}
-        return self._change(incident_id, "closed", f"{verdict.value}: {reason}", **changes)
+        return self._perform(incident_id, Close(verdict, self._reason or self._word))
 
     def _reopen(self, incident_id: str) -> bool:
-        reason = self._reason or self._word or "open there again"
-        return self._change(incident_id, "reopened", reason, state=State.OPEN, verdict="", reason="")
+        return self._perform(incident_id, Reopen(self._reason or self._word or "open there again"))
 
-    def _change(self, incident_id: str, act: str, text: str, **changes: Any) -> bool:
-        self._do(self._connection, incident_id, Entry(self._now, self._author, act, text), changes)
+    def _perform(self, incident_id: str, act: work.Act) -> bool:
+        work.perform(self._connection, incident_id, act, self._by)
         return True
 
 

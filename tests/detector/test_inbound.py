@@ -6,10 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from alerts.api.inbound import router_of
 from alerts.desk import DESK, Desk
 from alerts.errors import ReceiverError
 from alerts.inbound.sender import Act
@@ -21,10 +19,12 @@ from detector.config import Config, load_config
 from detector.config_delivery import INBOUND, POLLED
 from detector.deliver import deliver, open_desk, open_dispatcher
 from detector.inbound import open_inbound, open_poller
+from detector.serve import opened
 from tests.alerts.inbound.senders import secret_of, word_of
 from tests.alerts.receivers.fakes.webhook import NOW
 from tests.alerts.receivers.test_conformance import fake_of
 from tests.alerts.samples import make_alert, make_checkpoint
+from tests.detector.heard import Heard
 
 
 @pytest.fixture(params=sorted(SENDERS))
@@ -97,7 +97,7 @@ def run(config: Config, desk: Desk, fake: Any, seconds: float, start: float = NO
 def closed_once(desk: Desk) -> None:
     (incident,) = desk.incidents()
     assert (incident.state, incident.verdict) == (State.CLOSED, Verdict.TRUE_POSITIVE)
-    _, _, entries = desk.incident(incident.incident_id)
+    entries = desk.incident(incident.incident_id).entries
     assert [(entry.act, entry.author) for entry in entries[-1:]] == [("closed", "ann via tool")]
     assert [entry.act for entry in entries].count("closed") == 1
     ((lesson, _),) = desk.feedback()
@@ -111,10 +111,7 @@ def test_what_is_closed_there_is_posted_back_and_closes_here_once(
     assert len(fake.incidents) == 1
     body = fake.said(Act.CLOSED, now, word_of(kind))
     headers = fake.signed(secret_of(kind), body, now)
-    with ExitStack() as stack:
-        app = FastAPI()
-        app.include_router(router_of(open_inbound(config, stack, lambda: now)))
-        client = stack.enter_context(TestClient(app))
+    with opened(config, lambda: now, Heard()) as app, TestClient(app) as client:
         heard = [client.post("/inbound/tool", content=body, headers=headers).json() for _ in range(2)]
     assert heard == [{"heard": "changed"}, {"heard": "repeat"}]
     closed_once(desk)

@@ -23,7 +23,7 @@ COMMANDS = (
     "incidents merge", "incidents split", "feedback", "feedback list", "feedback withdraw", "exceptions",
     "exceptions add", "exceptions list", "exceptions end", "silences",
     "silences add", "silences list", "silences expire", "deliveries", "deliveries list", "deliveries retry",
-    "receivers", "receivers test",
+    "receivers", "receivers test", "serve", "tokens", "tokens add", "tokens list", "tokens revoke",
 )  # fmt: skip
 
 pytestmark = pytest.mark.slow

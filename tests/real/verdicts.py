@@ -16,6 +16,7 @@ import msgspec
 from alerts.desk import DESK, Desk
 from alerts.incident import State, Verdict
 from alerts.lines import alert_line
+from alerts.work import By, Close
 from detector.config import Config
 from detector.context import read_context, with_lessons
 from detector.deliver import open_desk
@@ -62,8 +63,7 @@ class Analysts:
             really = self.is_misuse(keeper.shard.known[incident.actor].id, moments)
             said = really if chance(incident.incident_id) < self.right else not really
             verdict = Verdict.TRUE_POSITIVE if said else Verdict.FALSE_POSITIVE
-            changes = {"state": State.CLOSED, "verdict": verdict.value, "reason": "read"}
-            self.desk.act(incident.incident_id, "closed", "analyst", now, **changes)
+            self.desk.act(incident.incident_id, Close(verdict, "read"), By("analyst", now))
         return len(old)
 
     def is_misuse(self, actor: str, moments: Sequence[datetime]) -> bool:

@@ -11,7 +11,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
 
-from alerts import feedback, intake
+from alerts import feedback, intake, work
 from alerts.desk import DESK, Desk
 from alerts.inbound import hearing
 from alerts.inbound.sender import Act, Said
@@ -25,12 +25,12 @@ POINTS: Final[dict[str, tuple[Any, str, bool]]] = {
     "before it is heard": (Desk, "hear", False),
     "before it is remembered": (hearing, "_remember", False),
     "between memory and act": (hearing, "_remember", True),
-    "before the incident is changed": (Desk, "_acted", False),
+    "before the incident is changed": (work, "perform", False),
     "before the line of the history": (intake, "note", False),
     "after the line of the history": (intake, "note", True),
     "before the lesson": (feedback, "give", False),
     "after the lesson": (feedback, "give", True),
-    "before the commit": (Desk, "_acted", True),
+    "before the commit": (work, "perform", True),
     "after the commit": (Desk, "hear", True),
 }
 SAID: Final = Said(
@@ -63,7 +63,7 @@ def attempt(url: str, point: str | None) -> int:
 def outcome(url: str) -> list[Any]:
     """What there is of it: the state, how often it was written, taught and remembered."""
     with closing(Desk(url)) as desk:
-        incident, _, entries = desk.incident(SAID.alert_ids[0])
+        incident, _, entries, *_ = desk.incident(SAID.alert_ids[0])
         lines = [entry.act for entry in entries]
         answers = [str(task.phase) for task in desk.tasks()]
         return [incident.state.value, lines, len(desk.feedback()), answers]

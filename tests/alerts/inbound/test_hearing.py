@@ -15,6 +15,7 @@ from alerts.inbound.sender import Act, Said
 from alerts.incident import Entry, Incident, State, Verdict
 from alerts.receivers.receiver import Phase
 from alerts.store import Store
+from alerts.work import By, Close, Reopen
 from tests.alerts.receivers.notices import HOSTILE
 from tests.alerts.samples import Place, make_alert, make_checkpoint, make_finding
 
@@ -59,7 +60,7 @@ def closed(verdict: Verdict = Verdict.FALSE_POSITIVE, time: float = NOW, **field
 
 
 def now_of(desk: Desk) -> tuple[Incident, Entry]:
-    incident, _, entries = desk.incident(FIRST)
+    incident, _, entries, *_ = desk.incident(FIRST)
     return incident, entries[-1]
 
 
@@ -85,7 +86,7 @@ def test_work_goes_on_and_never_back(desk: Desk) -> None:
         desk.hear("pd", said_of(act, NOW + len(states)), NOW + 10.0)
         states.append(now_of(desk)[0].state)
     assert states == [State.OPEN, State.ACKNOWLEDGED, *[State.INVESTIGATING] * 3]
-    assert [entry.text for entry in desk.incident(FIRST)[2][1:]] == ["to acknowledged", "to investigating"]
+    assert [entry.text for entry in desk.incident(FIRST).entries[1:]] == ["to acknowledged", "to investigating"]
 
 
 def test_a_word_that_is_no_verdict_closes_nothing_and_is_noted_as_work(desk: Desk) -> None:
@@ -99,13 +100,12 @@ def test_a_word_that_is_no_verdict_closes_nothing_and_is_noted_as_work(desk: Des
 
 
 def test_an_echo_of_our_own_closing_changes_nothing(desk: Desk) -> None:
-    changes = {"state": State.CLOSED, "verdict": Verdict.TRUE_POSITIVE, "reason": "sold"}
-    desk.act(FIRST, "closed", "lee", NOW, **changes)
+    desk.act(FIRST, Close(Verdict.TRUE_POSITIVE, "sold"), By("lee", NOW))
     before = desk.incident(FIRST)
     for verdict in (Verdict.NONE, Verdict.UNDETERMINED, Verdict.TRUE_POSITIVE):
         assert desk.hear("pd", closed(verdict, NOW + 1.0), NOW + 2.0) is Heard.NOTHING
     assert desk.hear("pd", said_of(Act.ACKNOWLEDGED, NOW + 2.0), NOW + 2.0) is Heard.CHANGED
-    assert desk.incident(FIRST)[0].state is State.OPEN, "who opens there what was closed there opens it here"
+    assert desk.incident(FIRST).incident.state is State.OPEN, "who opens there what was closed there opens it here"
     assert before[0].state is State.CLOSED
 
 
@@ -186,7 +186,7 @@ def test_what_is_opened_here_must_be_closed_there_anew_alert_by_alert(desk: Desk
     take_in(desk)
     for alert_id in (FIRST, SECOND):
         desk.hear("pd", closed(alert_ids=(alert_id,)), NOW)
-    desk.act(FIRST, "reopened", "lee", NOW + 1.0, state=State.OPEN, verdict="", reason="")
+    desk.act(FIRST, Reopen("not yet"), By("lee", NOW + 1.0))
     desk.hear("pd", closed(time=NOW + 2.0), NOW + 2.0)
     assert now_of(desk)[0].state is State.ACKNOWLEDGED
     desk.hear("pd", closed(time=NOW + 3.0, alert_ids=(SECOND,)), NOW + 3.0)

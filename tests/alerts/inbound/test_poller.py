@@ -71,7 +71,7 @@ def test_what_is_read_is_told_to_the_desk_in_its_order_and_the_next_round_is_lat
     page = Page(GOOD, (closed(NOW + 2.0), said_of(Act.ACKNOWLEDGED, NOW + 1.0)))
     poller, _ = poller_of(desk, script := Script(page))
     assert [poller.step(NOW + second) for second in (3.0, 4.0, 62.9, 63.0)] == [1, 0, 0, 1]
-    assert [entry.act for entry in desk.incident(make_alert().alert_id)[2]] == ["opened", "moved", "closed"]
+    assert [entry.act for entry in desk.incident(make_alert().alert_id).entries] == ["opened", "moved", "closed"]
     assert [since for since, _, _ in script.calls] == [NOW + 3.0 - OVERLAP_S] * 2
     assert poller.wait_s(NOW + 63.0, 100.0) == 60.0
     assert poller.wait_s(NOW + 63.0, 2.0) == 2.0
@@ -149,4 +149,4 @@ def test_a_store_that_goes_away_in_the_middle_is_asked_for_the_same_again(
         poller.step(NOW + 2.0)
     assert desk.cursor("jira") is None
     poller.step(NOW + 8.0)
-    assert [entry.act for entry in desk.incident(make_alert().alert_id)[2]] == ["opened", "moved", "closed"]
+    assert [entry.act for entry in desk.incident(make_alert().alert_id).entries] == ["opened", "moved", "closed"]

@@ -56,7 +56,7 @@ def outcome(url: str, said: Sequence[tuple[str, Said]], again: Sequence[int]) ->
             for back in range(min(again[number] if again else 0, number + 1)):
                 assert desk.hear(*said[number - back], one.time + 5.0) is Heard.REPEAT
         (incident,) = desk.incidents()
-        entries = [(entry.act, entry.text, entry.time) for entry in desk.incident(incident.incident_id)[2]]
+        entries = [(entry.act, entry.text, entry.time) for entry in desk.incident(incident.incident_id).entries]
         lessons = [(one.verdict, one.withdrawn) for one, _ in desk.feedback()]
         return incident, entries, lessons, desk.tasks()
 
