@@ -7,7 +7,7 @@ from typing import Any, Final
 import msgspec
 import sqlalchemy as sa
 
-from alerts import access, browse, escalation, intake, outbox, schema, tables, work
+from alerts import access, browse, escalation, feedback, intake, outbox, schema, tables, work
 from alerts.access import Token
 from alerts.alert import Alert, Severity
 from alerts.browse import Decided, Dossier, Task, Wanted
@@ -207,6 +207,11 @@ class Desk:
         """Take back what a verdict said to the detector, and leave the verdict; whether there was anything."""
         with self._transaction() as connection:
             return work.withdraw(connection, number, by)
+
+    def expect(self, exceptions: Sequence[Feedback]) -> list[int]:
+        """Keep exceptions; their numbers. `withdraw_feedback` takes one back."""
+        with self._transaction() as connection:
+            return [feedback.expect(connection, exception) for exception in exceptions]
 
     def feedback(self) -> list[tuple[Feedback, int]]:
         """All that verdicts ever said to the detector, and on how many days of a shard each has made a difference."""

@@ -1,4 +1,4 @@
-"""What an analyst's verdict says to the detector, by whom, about what, until when, and whether it was taken back."""
+"""What people say to the detector, verdicts and what is to be expected: by whom, until when, whether taken back."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -12,21 +12,24 @@ from alerts.incident import Verdict
 
 LASTS_S: Final = 90 * 86_400.0
 """After the last alert that a verdict is about, in the time of the log; by then what is normal was learned anew."""
+EXPECTED: Final = "expected"
+"""An exception: no verdict on what was told, but word of what is to come, such as a migration or a yearly report."""
 TEACHES: Final = (Verdict.TRUE_POSITIVE, Verdict.BENIGN_POSITIVE, Verdict.FALSE_POSITIVE)
 
 
 class Feedback(msgspec.Struct, frozen=True, kw_only=True):
-    """One verdict about one actor's alerts in an incident.
+    """One verdict about one actor's alerts in an incident, or an exception for one actor, which has no incident.
 
     `detections` are those that were told, and `risk` how high, 0 to 100, of the alerts without a certain finding, 0
-    if there are none. `given` and `withdrawn` are when, by the clock, and `ends` is the time in the log at which it
+    if there are none; of an exception what is expected, and up to which risk. `verdict` is a `Verdict` or `EXPECTED`.
+    `given` and `withdrawn` are when, by the clock, and `ends` is the time in the log at which it
     ends, all Unix seconds; `withdrawn` is None while nobody has taken it back.
     """
 
     number: int
     incident_id: str
     actor: str
-    verdict: Verdict
+    verdict: str
     detections: tuple[str, ...]
     risk: float
     author: str
@@ -60,6 +63,14 @@ def give(
             "withdrawn_by": "",
         }
         connection.execute(sa.insert(tables.feedback).values(**fields))
+
+
+def expect(connection: sa.Connection, exception: Feedback) -> int:
+    """Keep an exception; its number."""
+    fields = msgspec.structs.asdict(exception) | {"detections": msgspec.json.encode(exception.detections).decode()}
+    del fields["number"]
+    row = tables.feedback
+    return int(connection.execute(sa.insert(row).values(**fields).returning(row.c.number)).scalar_one())
 
 
 def _is_certain(alert: Alert) -> bool:

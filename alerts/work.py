@@ -187,7 +187,7 @@ def retry(connection: sa.Connection, receiver: str | None, by: By) -> int:
 def withdraw(connection: sa.Connection, number: int, by: By) -> bool:
     """Take back what a verdict said to the detector, and leave the verdict; whether there was anything."""
     incident_id = feedback.withdraw_one(connection, number, by.author, by.now)
-    if incident_id is not None:
+    if incident_id:
         intake.note(connection, incident_id, Entry(by.now, by.author, "withdrew", f"feedback {number}"))
     return incident_id is not None
 

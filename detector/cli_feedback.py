@@ -1,15 +1,25 @@
-"""Commands about what verdicts have taught."""
+"""Commands about what people have told the detector: verdicts, and exceptions."""
 
 # ruff: noqa: PLC0415 - a command imports what it needs when it runs, so that --help answers at once
 
-from typing import Annotated
+import re
+from itertools import pairwise
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from detector.cli_incidents import AUTHOR, CONFIG, STATE, desk_of
+from detector.cli_incidents import AUTHOR, CONFIG, STATE, desk_of, say_hidden
 from detector.cli_options import say
 
+if TYPE_CHECKING:
+    from alerts.desk import Desk
+    from alerts.feedback import Feedback
+
 feedback = typer.Typer(help="What verdicts teach the detector, and taking it back.", rich_markup_mode=None)
+exceptions = typer.Typer(help="What is to be expected of somebody, until it ends.", rich_markup_mode=None)
+
+DAY_S = 86_400.0
+PSEUDONYM = r"E-[0-9a-f]{16}"
 
 
 @feedback.command("list")
@@ -46,3 +56,102 @@ def withdraw(
         if not desk.withdraw_feedback(number, By(by, now())):
             raise typer.BadParameter(f"no feedback {number} is in force; see innerwatch feedback list")
     say(f"feedback {number} is taken back")
+
+
+@exceptions.command("add")
+def add_exception(  # noqa: PLR0913 - each parameter is one option
+    actors: Annotated[list[str], typer.Argument(help="Pseudonyms, as alerts and `innerwatch baseline` give them.")],
+    *,
+    detection: Annotated[list[str], typer.Option(help="What is expected; anything else is told as ever.")],
+    days: Annotated[float, typer.Option(min=0.1, max=90, help="How long, at most 90 days.")],
+    reason: Annotated[str, typer.Option(help="Why, in a sentence.")],
+    severity: Annotated[str, typer.Option(help="What is more severe than this is told: low, medium or high.")] = "high",
+    by: AUTHOR = "analyst",
+    preview: Annotated[
+        bool, typer.Option("--preview", help="Say what it would have kept quiet, and keep none.")
+    ] = False,
+    config: CONFIG = None,
+    state: STATE = None,
+) -> None:
+    """Open no incident about expected work of somebody, such as a migration or a yearly report, for some days.
+
+    Unlike a silence it is the detector that goes by it: what is expected is no alert, and is never learned as normal.
+    """
+    from alerts.feedback import EXPECTED, Feedback
+    from detector.app import now
+
+    detections, risk = _known(detection), _below(severity)
+    wrong = [actor for actor in actors if not re.fullmatch(PSEUDONYM, actor)]
+    if wrong:
+        raise typer.BadParameter(f"{wrong[0]!r} is no pseudonym; innerwatch baseline {wrong[0]} says whose it is")
+    moment = now()
+    made = [
+        Feedback(number=0, incident_id="", actor=actor, verdict=EXPECTED, detections=detections, risk=risk, author=by,
+                 reason=reason, given=moment, ends=moment + days * DAY_S)
+        for actor in dict.fromkeys(actors)
+    ]  # fmt: skip
+    with desk_of(config, state) as (desk, _):
+        _say_spared(desk, made)
+        if not preview:
+            numbers = ", ".join(map(str, desk.expect(made)))
+            say(f"kept as {numbers}; it ends by itself, or by innerwatch exceptions end NUMBER")
+
+
+@exceptions.command("list")
+def list_exceptions(
+    config: CONFIG = None,
+    state: STATE = None,
+    every: Annotated[bool, typer.Option("--all", help="What has ended too.")] = False,
+) -> None:
+    """List what is to be expected: of whom, who said so, until when, and on how many days it made a difference."""
+    from zoneinfo import ZoneInfo
+
+    from rich.console import Console
+
+    from alerts.feedback import EXPECTED
+    from alerts.queue import feedback_table
+    from detector.app import now
+
+    with desk_of(config, state) as (desk, settings):
+        found = [(one, days) for one, days in desk.feedback() if one.verdict == EXPECTED]
+    shown = [(one, days) for one, days in found if every or (one.withdrawn is None and one.ends > now())]
+    Console().print(feedback_table(shown, ZoneInfo(settings.time.zone)))
+    say(f"{len(shown)} in all")
+
+
+@exceptions.command("end")
+def end_exception(
+    number: Annotated[int, typer.Argument(help="Its number.")],
+    by: AUTHOR = "analyst",
+    config: CONFIG = None,
+    state: STATE = None,
+) -> None:
+    """End an exception now, from the next look of the detector on."""
+    withdraw(number, by, config, state)
+
+
+def _known(names: list[str]) -> tuple[str, ...]:
+    from detector.detections import DETECTIONS
+
+    for name in names:
+        if name not in DETECTIONS:
+            raise typer.BadParameter(f"{name!r} is none of {', '.join(DETECTIONS)}", param_hint="--detection")
+    return tuple(sorted(set(names)))
+
+
+def _below(severity: str) -> float:
+    """The highest risk of this severity."""
+    from alerts.alert import SEVERITY_FLOORS
+
+    floors = {mildest.value: floor for (floor, _), (_, mildest) in pairwise(SEVERITY_FLOORS)}
+    if severity not in floors:
+        raise typer.BadParameter(f"{severity!r} is none of {', '.join(floors)}", param_hint="--severity")
+    return floors[severity] - 0.01
+
+
+def _say_spared(desk: "Desk", made: "list[Feedback]") -> None:
+    from alerts.pipeline import Matcher
+
+    matcher = Matcher(actors=tuple(one.actor for one in made), detections=made[0].detections)
+    say_hidden([(alert, verdict) for alert, verdict in desk.would_hide(matcher)
+                if alert.risk <= made[0].risk and not any(finding.certain for finding in alert.findings)])  # fmt: skip

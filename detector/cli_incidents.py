@@ -2,7 +2,7 @@
 
 # ruff: noqa: PLC0415 - a command imports what it needs when it runs, so that --help answers at once
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,8 +14,9 @@ from detector.cli_options import say
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
+    from alerts.alert import Alert
     from alerts.desk import Desk
-    from alerts.pipeline import Matcher
+    from alerts.incident import Verdict
     from detector.config import Config
 
 incidents = typer.Typer(help="The queue: see incidents, work on them, close them.", rich_markup_mode=None)
@@ -198,7 +199,7 @@ def add_silence(  # noqa: PLR0913 - each parameter is one option
     if matcher == Matcher():
         raise typer.BadParameter("a silence of everything is none; name an --actor, --detection or --department")
     with desk_of(config, state) as (desk, _):
-        _say_hidden(desk, matcher)
+        say_hidden(desk.would_hide(matcher))
         if not preview:
             now = _now()
             made = Silence(matcher=matcher, owner=by, reason=reason, starts=now, ends=now + hours * 3_600.0)
@@ -303,10 +304,10 @@ def desk_of(config: Path | None, state: Path | None) -> "Iterator[tuple[Desk, Co
         yield desk, settings
 
 
-def _say_hidden(desk: "Desk", matcher: "Matcher") -> None:
+def say_hidden(hidden: "Sequence[tuple[Alert, Verdict]]") -> None:
+    """Which alerts nobody would have been told of, with the verdicts on them."""
     from alerts.incident import Verdict
 
-    hidden = desk.would_hide(matcher)
     confirmed = sum(verdict is Verdict.TRUE_POSITIVE for _, verdict in hidden)
     say(f"it would have hidden {len(hidden)} of the newest alerts, {confirmed} of them confirmed misuse")
     for alert, verdict in hidden[:5]:

@@ -119,6 +119,8 @@ def main(words: list[str] | None = None) -> int:
     """Print the comparison; 0 when verdicts spared false alerts and lost no insider in all."""
     parser = argparse.ArgumentParser(prog="make verdicts", description=__doc__)
     parser.add_argument("--seeds", type=int, nargs="+", default=list(SEEDS))
+    parser.add_argument("--staff", type=int, default=STAFF, help="of each insurer")
+    parser.add_argument("--days", type=int, default=DAYS, help="of each log")
     parser.add_argument("--budget", type=float, default=BUDGET, help="alerts in 1,000 employee-days")
     parser.add_argument("--right", type=float, default=RIGHT, help="how often an analyst is right")
     chosen = parser.parse_args(words)
@@ -127,7 +129,7 @@ def main(words: list[str] | None = None) -> int:
     for seed in chosen.seeds:
         with TemporaryDirectory(prefix="verdicts-") as place:
             folder = Path(place)
-            simulate(SimulationConfig(STAFF, DAYS, seed, warm_up_days=WARM_UP_DAYS), folder)
+            simulate(SimulationConfig(chosen.staff, chosen.days, seed, warm_up_days=WARM_UP_DAYS), folder)
             for name, right in (("without", None), ("with", chosen.right)):
                 (folder / name).mkdir()
                 found = watched(folder, folder / name, chosen.budget, right)
