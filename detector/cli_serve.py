@@ -2,24 +2,16 @@
 
 # ruff: noqa: PLC0415 - a command imports what it needs when it runs, so that --help answers at once
 
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from detector.cli_options import configured, say
-
-if TYPE_CHECKING:
-    from zoneinfo import ZoneInfo
-
-    from alerts.desk import Desk
+from detector.cli_incidents import CONFIG, STATE, desk_of
+from detector.cli_options import say
 
 tokens = typer.Typer(help="Who may use the API.", rich_markup_mode=None)
 
-CONFIG = Annotated[Path | None, typer.Option(help="The configuration that names the state.")]
-STATE = Annotated[Path | None, typer.Option(help="The state folder.")]
 NAME = Annotated[str, typer.Argument(help="Whose token it is; it stands in histories as who did something.")]
 
 
@@ -40,7 +32,7 @@ def add(
         raise typer.BadParameter(f"{role!r} is none of {', '.join(roles)}", param_hint="--role")
     created = now()
     token = Token(name=name, role=Role(role), created=created, expires=created + days * 86_400.0)
-    with _desk(config, state) as (desk, _):
+    with desk_of(config, state) as (desk, _):
         shown = desk.add_token(token, new_secret())
     typer.echo(shown)
     say(f"a token of {name}, {role} for {days:g} days; it is not shown again")
@@ -49,14 +41,16 @@ def add(
 @tokens.command("list")
 def list_tokens(config: CONFIG = None, state: STATE = None) -> None:
     """List all tokens there ever were; what they are is known to nobody but their bearers."""
+    from zoneinfo import ZoneInfo
+
     from rich.console import Console
 
     from alerts.queue import token_table
     from detector.app import now
 
-    with _desk(config, state) as (desk, zone):
+    with desk_of(config, state) as (desk, settings):
         found = desk.tokens()
-    Console().print(token_table(found, now(), zone))
+    Console().print(token_table(found, now(), ZoneInfo(settings.time.zone)))
 
 
 @tokens.command("revoke")
@@ -64,7 +58,7 @@ def revoke(name: NAME, config: CONFIG = None, state: STATE = None) -> None:
     """Let nobody in by a token any more, from now on."""
     from detector.app import now
 
-    with _desk(config, state) as (desk, _):
+    with desk_of(config, state) as (desk, _):
         if not desk.revoke_token(name, now()):
             raise typer.BadParameter(f"{name} has no token that is valid; see innerwatch tokens list")
     say(f"the token of {name} is revoked")
@@ -77,17 +71,3 @@ def serve(config: Annotated[Path, typer.Option(help="The configuration; it names
     from detector.config import load_config
 
     raise typer.Exit(serve_api(load_config(config), structured_log()))
-
-
-@contextmanager
-def _desk(config: Path | None, state: Path | None) -> "Iterator[tuple[Desk, ZoneInfo]]":
-    from zoneinfo import ZoneInfo
-
-    from detector.config import load_config
-    from detector.deliver import open_desk
-
-    if (config is None) == (state is None):
-        raise typer.BadParameter("name either a configuration by --config or a state folder by --state")
-    settings = load_config(config) if state is None else configured(None, state=state)
-    with closing(open_desk(settings, must_exist=True)) as desk:
-        yield desk, ZoneInfo(settings.time.zone)

@@ -58,6 +58,7 @@ def _settings(app: FastAPI, config: ApiConfig) -> uvicorn.Config:
         app, http="h11", ws="none", lifespan="off", log_config=None, access_log=False, server_header=False,
         proxy_headers=False, limit_concurrency=CONNECTIONS, timeout_graceful_shutdown=FINISH_S,
         ssl_certfile=config.certificate_file, ssl_keyfile=config.key_file,
+        ssl_keyfile_password="none",  # noqa: S106 - else OpenSSL asks the terminal for that of an encrypted key
     )  # fmt: skip
     try:
         settings.load()

@@ -194,12 +194,12 @@ class Retried(Resource):
 
 
 class Feedback(Resource):
-    """What a verdict says to the detector about one actor, until when, and on how many days that made a difference."""
+    """What somebody has told the detector about one actor, until when, and on how many days that made a difference."""
 
     number: int
     incident_id: str
     actor: str
-    verdict: Verdict
+    verdict: str = Field(description='A verdict, or "expected": an exception, which has no incident.')
     detections: list[str]
     risk: float
     author: str
@@ -212,7 +212,7 @@ class Feedback(Resource):
 
 
 class Feedbacks(Resource):
-    """What verdicts have said, in order."""
+    """What was said, in order."""
 
     items: list[Feedback]
 

@@ -6,11 +6,13 @@ from io import StringIO
 import pytest
 from rich.console import Console, RenderableType
 
+from alerts.access import Role, Token
 from alerts.alert import Severity
+from alerts.browse import Dossier
 from alerts.feedback import EXPECTED, Feedback
 from alerts.incident import Entry, Incident, State, Verdict
 from alerts.pipeline import Matcher, Silence
-from alerts.queue import feedback_table, incident_detail, incident_table, silence_table
+from alerts.queue import feedback_table, incident_detail, incident_table, silence_table, token_table
 from tests.alerts.samples import MORNING, make_alert
 
 HOSTILE = "[red]x[/red] \x1b[2J"
@@ -42,6 +44,7 @@ SAID = Feedback(
 SILENCE = Silence(
     silence_id=3, matcher=Matcher(actors=(HOSTILE,)), owner=HOSTILE, reason=HOSTILE, starts=0.0, ends=1.8e9
 )
+TOKEN = Token(name=HOSTILE, role=Role.ANALYST, created=1.7e9, expires=1.81e9)
 HISTORY = [Entry(1.8e9, HOSTILE, "noted", HOSTILE)]
 DECIDED = {make_alert().alert_id: [(1, "route", "routed", HOSTILE)]}
 
@@ -50,11 +53,12 @@ DECIDED = {make_alert().alert_id: [(1, "route", "routed", HOSTILE)]}
     "shown",
     [
         incident_table([INCIDENT], UTC),
-        incident_detail(INCIDENT, [make_alert()], HISTORY, [], DECIDED, UTC),
+        incident_detail(Dossier(INCIDENT, [make_alert()], HISTORY, DECIDED, [], "0"), UTC),
         feedback_table([(SAID, 2)], UTC),
         silence_table([SILENCE], UTC),
+        token_table([TOKEN], 1.8e9, UTC),
     ],
-    ids=["incidents", "incident", "feedback", "silences"],
+    ids=["incidents", "incident", "feedback", "silences", "tokens"],
 )
 def test_it_fits_and_nothing_in_it_is_read_as_markup_or_steers(shown: RenderableType) -> None:
     for width in (80, 240):

@@ -169,6 +169,12 @@ def test_what_cannot_be_served_is_an_error_that_names_the_key(
     config.write_text(f'{text}certificate_file = "api.pem"\nkey_file = "api.pem"\n')
     assert innerwatch("serve", "--config", config) == 1
     assert "api.certificate_file and api.key_file cannot be used" in capsys.readouterr().err
+    made = make_certificate(tmp_path, "IP:127.0.0.1")
+    command = ["openssl", "ec", "-aes256", "-passout", "pass:x", "-in", str(made.key), "-out", str(tmp_path / "locked")]
+    subprocess.run(command, check=True, capture_output=True)
+    config.write_text(f'{text}certificate_file = "{made.file}"\nkey_file = "locked"\n')
+    assert innerwatch("serve", "--config", config) == 1
+    assert "the key without a password" in capsys.readouterr().err
     with socket.create_server(("127.0.0.1", 0)) as taken:
         config.write_text(text.replace("port = 0", f"port = {taken.getsockname()[1]}"))
         assert innerwatch("serve", "--config", config) == 1
