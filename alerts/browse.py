@@ -11,7 +11,7 @@ from alerts import feedback, tables
 from alerts.alert import Alert, Severity
 from alerts.errors import AmbiguousAlertError, UnknownAlertError
 from alerts.incident import Entry, Incident, State, Verdict
-from alerts.pipeline import Matcher, Silence
+from alerts.pipeline import Matcher, Matching, Silence
 from alerts.receivers.receiver import Phase
 
 Decided = tuple[int, str, str, str]
@@ -197,8 +197,8 @@ def silences(connection: sa.Connection, now: float, *, every: bool = False) -> l
     return [Silence(**{**one, "matcher": msgspec.json.decode(one["matcher"], type=Matcher)}) for one in rows]
 
 
-def hidden(connection: sa.Connection, matcher: Matcher, most: int) -> list[tuple[Alert, Verdict]]:
-    """Which of the newest alerts a silence would have hidden, with the verdict on each."""
+def hidden(connection: sa.Connection, matcher: Matching, most: int) -> list[tuple[Alert, Verdict]]:
+    """Which of the newest alerts a silence or exceptions would have hidden, with the verdict on each."""
     alerts, joined, incidents = tables.alerts, tables.incident_alerts, tables.incidents
     query = (
         sa.select(alerts.c.body, incidents.c.verdict)

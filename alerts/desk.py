@@ -14,11 +14,11 @@ from alerts.browse import Decided, Dossier, Task, Wanted
 from alerts.database import Database
 from alerts.errors import StaleOwnerError
 from alerts.escalation import Level
-from alerts.feedback import Feedback
+from alerts.feedback import Exceptions, Feedback
 from alerts.inbound.hearing import Heard, hear
 from alerts.inbound.sender import Said
 from alerts.incident import Incident, State, Verdict
-from alerts.pipeline import Matcher, Silence, Stage
+from alerts.pipeline import Matching, Silence, Stage
 from alerts.statistics import Statistics, statistics_of
 from alerts.work import Act, By
 
@@ -229,8 +229,8 @@ class Desk:
         with self._transaction() as connection:
             return work.expire(connection, silence_id, by)
 
-    def would_hide(self, matcher: Matcher, most: int = 1_000) -> list[tuple[Alert, Verdict]]:
-        """Which of the newest alerts a silence would have hidden, with the verdict on each."""
+    def would_hide(self, matcher: Matching, most: int = 1_000) -> list[tuple[Alert, Verdict]]:
+        """Which of the newest alerts a silence or exceptions would have hidden, with the verdict on each."""
         with self._transaction() as connection:
             return browse.hidden(connection, matcher, most)
 
@@ -239,10 +239,14 @@ class Desk:
         with self._transaction() as connection:
             return work.withdraw(connection, number, by)
 
-    def expect(self, exceptions: Sequence[Feedback]) -> list[int]:
-        """Keep exceptions; their numbers. `withdraw_feedback` takes one back."""
+    def expect(self, exceptions: Exceptions, by: By) -> list[int]:
+        """Keep exceptions; their numbers. `withdraw_feedback` takes one back.
+
+        Raises:
+            IncidentError: the reason is too long.
+        """
         with self._transaction() as connection:
-            return work.expect(connection, exceptions)
+            return work.expect(connection, exceptions, by)
 
     def feedback(self) -> list[tuple[Feedback, int]]:
         """All that verdicts ever said to the detector, and on how many days of a shard each has made a difference."""

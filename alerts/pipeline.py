@@ -84,6 +84,13 @@ class Stage(Protocol):
         """Which of the receivers remain, and why."""
 
 
+class Matching(Protocol):
+    """Says of some alerts that it is about them."""
+
+    def matches(self, alert: Alert) -> bool:
+        """Whether it is about this one."""
+
+
 class Matcher(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Matches alerts; what is empty matches any. `severity` is the mildest, the others name any one of several."""
 

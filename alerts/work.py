@@ -1,6 +1,6 @@
 """What people do with incidents: each act is done as a whole, in one transaction; functions and acts over it."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from typing import Any, Final, Protocol
 
 import msgspec
@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from alerts import browse, feedback, intake, regroup, tables
 from alerts.errors import ChangedError, IncidentError
-from alerts.feedback import Feedback
+from alerts.feedback import Exceptions
 from alerts.incident import Entry, Incident, State, Verdict
 from alerts.pipeline import Matcher, Silence
 from alerts.receivers.receiver import Phase
@@ -193,9 +193,10 @@ def withdraw(connection: sa.Connection, number: int, by: By) -> bool:
     return incident_id is not None
 
 
-def expect(connection: sa.Connection, exceptions: Sequence[Feedback]) -> list[int]:
+def expect(connection: sa.Connection, exceptions: Exceptions, by: By) -> list[int]:
     """Keep exceptions; their numbers. `withdraw` takes one back."""
-    return [feedback.expect(connection, one) for one in exceptions]
+    _bounded(exceptions.reason)
+    return [feedback.expect(connection, one) for one in exceptions.said(by.author, by.now)]
 
 
 def _change(connection: sa.Connection, incident: Incident, **changes: Any) -> None:

@@ -3,22 +3,16 @@
 # ruff: noqa: PLC0415 - a command imports what it needs when it runs, so that --help answers at once
 
 import re
-from itertools import pairwise
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from detector.cli_incidents import AUTHOR, CONFIG, STATE, desk_of, say_hidden
 from detector.cli_options import say
 
-if TYPE_CHECKING:
-    from alerts.desk import Desk
-    from alerts.feedback import Feedback
-
 feedback = typer.Typer(help="What verdicts teach the detector, and taking it back.", rich_markup_mode=None)
 exceptions = typer.Typer(help="What is to be expected of somebody, until it ends.", rich_markup_mode=None)
 
-DAY_S = 86_400.0
 PSEUDONYM = r"E-[0-9a-f]{16}"
 
 
@@ -77,23 +71,23 @@ def add_exception(  # noqa: PLR0913 - each parameter is one option
 
     Unlike a silence it is the detector that goes by it: what is expected is no alert, and is never learned as normal.
     """
-    from alerts.feedback import EXPECTED, Feedback
+    from alerts.alert import Severity
+    from alerts.feedback import Exceptions
+    from alerts.work import By
     from detector.app import now
 
-    detections, risk = _known(detection), _below(severity)
+    if severity not in list(Severity):
+        raise typer.BadParameter(f"{severity!r} is none of low, medium, high", param_hint="--severity")
     wrong = [actor for actor in actors if not re.fullmatch(PSEUDONYM, actor)]
     if wrong:
         raise typer.BadParameter(f"{wrong[0]!r} is no pseudonym; innerwatch baseline {wrong[0]} says whose it is")
-    moment = now()
-    made = [
-        Feedback(number=0, incident_id="", actor=actor, verdict=EXPECTED, detections=detections, risk=risk, author=by,
-                 reason=reason, given=moment, ends=moment + days * DAY_S)
-        for actor in dict.fromkeys(actors)
-    ]  # fmt: skip
+    made = Exceptions(
+        actors=tuple(actors), detections=_known(detection), most=Severity(severity), days=days, reason=reason
+    )
     with desk_of(config, state) as (desk, _):
-        _say_spared(desk, made)
+        say_hidden(desk.would_hide(made))
         if not preview:
-            numbers = ", ".join(map(str, desk.expect(made)))
+            numbers = ", ".join(map(str, desk.expect(made, By(by, now()))))
             say(f"kept as {numbers}; it ends by itself, or by innerwatch exceptions end NUMBER")
 
 
@@ -137,21 +131,3 @@ def _known(names: list[str]) -> tuple[str, ...]:
         if name not in DETECTIONS:
             raise typer.BadParameter(f"{name!r} is none of {', '.join(DETECTIONS)}", param_hint="--detection")
     return tuple(sorted(set(names)))
-
-
-def _below(severity: str) -> float:
-    """The highest risk of this severity."""
-    from alerts.alert import SEVERITY_FLOORS
-
-    floors = {mildest.value: floor for (floor, _), (_, mildest) in pairwise(SEVERITY_FLOORS)}
-    if severity not in floors:
-        raise typer.BadParameter(f"{severity!r} is none of {', '.join(floors)}", param_hint="--severity")
-    return floors[severity] - 0.01
-
-
-def _say_spared(desk: "Desk", made: "list[Feedback]") -> None:
-    from alerts.pipeline import Matcher
-
-    matcher = Matcher(actors=tuple(one.actor for one in made), detections=made[0].detections)
-    say_hidden([(alert, verdict) for alert, verdict in desk.would_hide(matcher)
-                if alert.risk <= made[0].risk and not any(finding.certain for finding in alert.findings)])  # fmt: skip

@@ -4,14 +4,14 @@ from typing import Any, Final
 
 from fastapi import APIRouter, FastAPI
 
-from alerts.api import health, inbound, incidents, queue, silences
+from alerts.api import exceptions, health, inbound, incidents, queue, silences
 from alerts.api.description import complete
 from alerts.api.guard import Guard, Log
 from alerts.api.problems import add_problems, documented
 from alerts.api.service import Service
 
 DESCRIPTION: Final = """\
-The incident queue: all that `innerwatch incidents`, `silences`, `deliveries` and `feedback` do.
+The incident queue: all that `innerwatch incidents`, `silences`, `exceptions`, `deliveries` and `feedback` do.
 
 Every act needs a token, and its author is the token's name. An act on an incident says by `If-Match` which version was
 seen, and is refused where somebody was faster. Every error is a problem (RFC 9457). People are pseudonyms throughout.
@@ -20,6 +20,7 @@ ROUTERS: Final[tuple[tuple[str, APIRouter], ...]] = (
     ("/v1", incidents.router),
     ("/v1", queue.router),
     ("/v1", silences.router),
+    ("/v1", exceptions.router),
     ("", health.router),
     ("", inbound.router),
 )

@@ -66,6 +66,7 @@ EXAMPLES: Final[dict[str, dict[str, Any]]] = {
         ],
     },
     "Health": {"status": "ok"},
+    "Kept": {"numbers": [8]},
     "Taken": {"heard": "changed"},
 }
 """By the name of what is answered."""

@@ -179,7 +179,7 @@ class Silences(Resource):
 
 
 class Hidden(Resource):
-    """What a silence would have hidden of the newest alerts: how many, and of them those of confirmed misuse."""
+    """What a silence or exceptions would have hidden of the newest alerts: how many, and how many of them confirmed."""
 
     looked_at: int
     hidden: int
@@ -270,3 +270,9 @@ class Taken(Resource):
     """What became of a message: `repeat` is one that was taken before, `unknown` is about nothing of ours."""
 
     heard: Heard
+
+
+class Kept(Resource):
+    """The numbers of exceptions that were kept, in the order of their actors."""
+
+    numbers: list[int]

@@ -1,10 +1,12 @@
 """Silences: tell nobody of what is known, until it ends."""
 
+from collections.abc import Sequence
 from typing import Annotated, Final
 
 from fastapi import APIRouter, HTTPException, Path, Query
 from pydantic import Field, model_validator
 
+from alerts.alert import Alert
 from alerts.api import resources
 from alerts.api.incidents import Body, Known, Name, Words
 from alerts.api.problems import documented
@@ -68,7 +70,11 @@ def preview_silence(
     matcher = Matcher(actors=actor, detections=detection, departments=department)
     if matcher == Matcher():
         raise HTTPException(422, NOTHING)
-    found = queue.would_hide(matcher, LOOKED_AT)
+    return hidden_of(queue.would_hide(matcher, LOOKED_AT))
+
+
+def hidden_of(found: Sequence[tuple[Alert, Verdict]]) -> resources.Hidden:
+    """What of the newest alerts nobody would have been told of."""
     return resources.Hidden(
         looked_at=LOOKED_AT,
         hidden=len(found),

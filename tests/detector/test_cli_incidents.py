@@ -193,11 +193,13 @@ def test_an_exception_says_what_it_would_have_kept_quiet_and_is_no_place_to_hide
     capsys.readouterr()
     for wrong, said in (
         ([actor, "--detection", "bulk_exports"], "none of"),
-        ([actor, "--detection", "bulk_export", "--severity", "critical"], "none of"),
+        ([actor, "--detection", "bulk_export", "--severity", "worst"], "none of"),
         (["E1042", "--detection", "bulk_export"], "no pseudonym"),
     ):
         assert innerwatch("exceptions", "add", *wrong, *common) == 2
         assert said in capsys.readouterr().err
+    assert innerwatch("exceptions", "add", actor, "--detection", "bulk_export", "--severity", "critical", *common) == 1
+    assert "never expected" in capsys.readouterr().err
     asked = ["exceptions", "add", actor, "--detection", "bulk_export", "--detection", "odd_hours"]
     assert innerwatch(*asked, "--preview", *common) == 0
     assert "kept" not in capsys.readouterr().err

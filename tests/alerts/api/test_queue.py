@@ -52,6 +52,30 @@ def test_a_silence_is_kept_listed_and_ended_by_its_authors(api: Api, analyst: Ch
     assert (ended["ended_by"], ended["matcher"]["detections"]) == ("ada", ["odd_hours"])
 
 
+def test_exceptions_say_what_they_would_have_spared_and_are_listed_and_ended_as_feedback(
+    api: Api, reader: Checked, analyst: Checked
+) -> None:
+    analyst.get("/v1/incidents")
+    close(api, ONE, Verdict.TRUE_POSITIVE)
+    asked = {"actor": ["E-1", "E-2"], "detection": ["bulk_export"]}
+    assert analyst.get("/v1/exceptions/preview", params=asked).json()["confirmed"] == 2
+    mild = analyst.get("/v1/exceptions/preview", params={**asked, "severity": "low"}).json()
+    assert (mild["hidden"], mild["alert_ids"]) == (0, [])
+    body = {"actors": ["E-1", "E-2"], "detections": ["bulk_export"], "days": 14, "reason": "a migration"}
+    assert reader.post("/v1/exceptions", json=body).status_code == 403
+    assert analyst.post("/v1/exceptions", json=body | {"severity": "critical"}).status_code == 409
+    assert analyst.post("/v1/exceptions", json=body | {"days": 91}).status_code == 422
+    made = analyst.post("/v1/exceptions", json=body)
+    assert made.status_code == 201
+    numbers = made.json()["numbers"]
+    listed = [one for one in analyst.get("/v1/feedback").json()["items"] if one["verdict"] == "expected"]
+    assert [(one["number"], one["actor"], one["author"], one["risk"]) for one in listed] == [
+        (numbers[0], "E-1", "lee", 89.99), (numbers[1], "E-2", "lee", 89.99),
+    ]  # fmt: skip
+    assert analyst.post(f"/v1/feedback/{numbers[0]}/withdraw").status_code == 204
+    assert analyst.post(f"/v1/feedback/{numbers[0]}/withdraw").status_code == 404
+
+
 def test_deliveries_are_listed_page_by_page_and_dead_ones_tried_again(
     api: Api, reader: Checked, analyst: Checked, admin: Checked
 ) -> None:
