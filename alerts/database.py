@@ -56,6 +56,13 @@ class Database:
             with self._connection.begin():
                 yield self._connection
 
+    def clock(self) -> float | None:
+        """The server's time in Unix seconds; None where the database is a file, which has no clock of its own."""
+        if self.is_sqlite:
+            return None
+        with self.transaction() as connection:
+            return float(connection.execute(sa.text("SELECT extract(epoch FROM clock_timestamp())")).scalar_one())
+
     def close(self) -> None:
         """Let go of the database; closing twice is the same as once."""
         self._closed = True
