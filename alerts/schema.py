@@ -40,6 +40,14 @@ def version_of(database: Database) -> str | None:
         return _version(connection, database.place)
 
 
+def snapshots_named(database: Database) -> dict[str, tuple[str, str]]:
+    """The snapshot that each shard goes on from, and its SHA-256; read alike in every version of the schema."""
+    row = tables.checkpoints.c
+    with database.transaction() as connection:
+        found = connection.execute(sa.select(row.shard, row.snapshot, row.sha256).where(row.snapshot.is_not(None)))
+        return {shard: (snapshot, sha256) for shard, snapshot, sha256 in found}
+
+
 def require_current(version: str, place: str) -> None:
     """Refuse, by a `StoreError` that says what to do, a schema older than this release's."""
     if version != CURRENT:

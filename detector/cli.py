@@ -14,7 +14,17 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from detector import cli_db, cli_demo, cli_doctor, cli_feedback, cli_incidents, cli_records, cli_rekey, cli_topics
+from detector import (
+    cli_backup,
+    cli_db,
+    cli_demo,
+    cli_doctor,
+    cli_feedback,
+    cli_incidents,
+    cli_records,
+    cli_rekey,
+    cli_topics,
+)
 from detector.cli_options import (
     BUDGET,
     CONFIG,
@@ -54,6 +64,8 @@ app.add_typer(cli_feedback.feedback, name="feedback")
 app.add_typer(cli_incidents.silences, name="silences")
 app.add_typer(cli_incidents.deliveries, name="deliveries")
 app.add_typer(cli_incidents.receivers, name="receivers")
+app.command("backup")(cli_backup.backup)
+app.command("restore")(cli_backup.restore)
 app.command("doctor")(cli_doctor.doctor)
 app.command("probe")(cli_doctor.probe)
 app.command("demo")(cli_demo.demo)

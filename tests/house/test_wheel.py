@@ -22,7 +22,8 @@ COMMANDS = (
     "incidents assign", "incidents note", "incidents move", "incidents close", "incidents reopen",
     "incidents merge", "incidents split", "feedback", "feedback list", "feedback withdraw", "silences",
     "silences add", "silences list", "silences expire", "deliveries", "deliveries list", "deliveries retry",
-    "receivers", "receivers test", "doctor", "probe",
+    "receivers", "receivers test", "doctor", "probe", "backup",
+    "restore",
 )  # fmt: skip
 
 pytestmark = pytest.mark.slow
