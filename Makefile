@@ -6,11 +6,12 @@ READY := .venv/.ready
 POSTGRES = $(shell command -v initdb || ls -d /usr/lib/postgresql/*/bin/initdb 2>/dev/null)
 ALERTMANAGER := .venv/alertmanager/usr/bin/prometheus-alertmanager
 CLUSTERS := /etc/postgresql-common/createcluster.conf
+SYSTEMD = $(shell command -v systemd-analyze)
 RSYSLOG = $(shell command -v rsyslogd || ls /usr/sbin/rsyslogd 2>/dev/null)
 POLICY := /usr/sbin/policy-rc.d
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-kafka test lint bench soak verdicts clean packages
+.PHONY: help demo demo-kafka test lint bench soak verdicts lock clean packages
 
 help:  ## say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -55,6 +56,9 @@ packages:
 		DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends rsyslog rsyslog-openssl; \
 		code=$$?; test -z "$$made" || rm $(POLICY); test "$$code" = 0; }; \
 		} || echo "no rsyslog: tests that need an rsyslog server are skipped" >&2
+	@test -n "$(SYSTEMD)" || { test "$$(id -u)" = 0 && command -v apt-get >/dev/null && apt-get update -qq && \
+		DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends systemd; } || \
+		echo "no systemd: tests that need systemd-analyze are skipped" >&2
 
 test: lint packages  ## everything: lint, the fast tests, then the slow ones
 	$(BIN)/pytest -q -n 2 -m "not slow"
@@ -69,6 +73,12 @@ soak: $(READY) packages  ## run workers for SOAK_MINUTES (20) through kills and 
 
 verdicts: $(READY)  ## what analysts' verdicts spare them, on simulated insurers
 	$(BIN)/python -m tests.real.verdicts
+
+LOCK = $(BIN)/uv pip compile --quiet --python-version 3.11 --python-platform linux --generate-hashes --no-header \
+	--no-annotate --no-emit-index-url --upgrade
+lock: $(READY)  ## pin what the container installs, with hashes, to the newest that setup.cfg allows
+	$(LOCK) --output-file deploy/requirements.txt setup.cfg
+	echo setuptools | $(LOCK) --output-file deploy/build-requirements.txt -
 
 clean:  ## remove what the other targets made
 	rm -rf .venv build dist demo-output *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

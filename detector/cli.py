@@ -117,12 +117,15 @@ def replay(  # noqa: PLR0913 - each parameter is one option
 @app.command()
 def run(
     config: Annotated[Path, typer.Option(help="The configuration; it names the source and the state folder.")],
+    metrics_port: Annotated[
+        int | None, typer.Option(min=0, max=65_535, help="Instead of metrics.port, for several workers on one machine.")
+    ] = None,
 ) -> None:
     """Watch live; each alert is a line on standard output, once it is safely recorded."""
     from detector.app import run as run_live
-    from detector.config import load_config
+    from detector.config import load_config, overridden
 
-    settings, log = load_config(config), structured_log()
+    settings, log = overridden(load_config(config), "metrics", port=metrics_port), structured_log()
     logging.getLogger("kafka").addHandler(_Client(log))
     raise typer.Exit(run_live(settings, tokens_of(settings), sys.stdout.buffer, log))
 
