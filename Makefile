@@ -5,11 +5,12 @@ BIN := .venv/bin
 READY := .venv/.ready
 POSTGRES = $(shell command -v initdb || ls -d /usr/lib/postgresql/*/bin/initdb 2>/dev/null)
 CLUSTERS := /etc/postgresql-common/createcluster.conf
+SYSTEMD = $(shell command -v systemd-analyze)
 RSYSLOG = $(shell command -v rsyslogd || ls /usr/sbin/rsyslogd 2>/dev/null)
 POLICY := /usr/sbin/policy-rc.d
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-kafka test lint bench soak verdicts clean packages
+.PHONY: help demo demo-kafka test lint bench soak verdicts lock clean packages
 
 help:  ## say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -53,6 +54,8 @@ packages:
 		echo "no Alertmanager: tests that need an Alertmanager are skipped" >&2
 	@test -n "$(RSYSLOG)" || $(call install,rsyslog rsyslog-openssl) || \
 		echo "no rsyslog: tests that need an rsyslog server are skipped" >&2
+	@test -n "$(SYSTEMD)" || $(call install,systemd) || \
+		echo "no systemd: tests that need systemd-analyze are skipped" >&2
 
 test: lint packages  ## everything: lint, the fast tests, then the slow ones
 	$(BIN)/pytest -q -n 2 -m "not slow"
@@ -67,6 +70,12 @@ soak: $(READY) packages  ## run workers for SOAK_MINUTES (20) through kills and 
 
 verdicts: $(READY)  ## what analysts' verdicts spare them, on simulated insurers
 	$(BIN)/python -m tests.real.verdicts
+
+LOCK = $(BIN)/uv pip compile --quiet --python-version 3.11 --python-platform linux --generate-hashes --no-header \
+	--no-annotate --no-emit-index-url --upgrade
+lock: $(READY)  ## pin what the container installs, with hashes, to the newest that setup.cfg allows
+	$(LOCK) --output-file deploy/requirements.txt setup.cfg
+	echo setuptools | $(LOCK) --output-file deploy/build-requirements.txt -
 
 clean:  ## remove what the other targets made
 	rm -rf .venv build dist demo-output *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -56,6 +56,26 @@ class Database:
             with self._connection.begin():
                 yield self._connection
 
+    def clock(self) -> float | None:
+        """The server's time in Unix seconds; None where the database is a file, which has no clock of its own."""
+        if self.is_sqlite:
+            return None
+        with self.transaction() as connection:
+            return float(connection.execute(sa.text("SELECT extract(epoch FROM clock_timestamp())")).scalar_one())
+
+    def copy_to(self, path: Path) -> None:
+        """Write a copy of an SQLite database as it is after some transaction, also while others write to it.
+
+        Raises:
+            StoreError: the database is no file, or the copy cannot be written.
+        """
+        if not self.is_sqlite:
+            raise StoreError(f"{self.place}: a server's database is copied by pg_dump; see deploy/README.md")
+        with self.transaction() as connection:
+            source = connection.connection.driver_connection
+            assert source is not None
+            sqlite.copy(source, path)
+
     def close(self) -> None:
         """Let go of the database; closing twice is the same as once."""
         self._closed = True

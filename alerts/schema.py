@@ -27,9 +27,32 @@ def prepare(database: Database) -> None:
             version = _migrate(connection, database.place)
     if version is None:
         raise StoreError(f"{database.place}: a database, but not one of alerts yet; let a run write to it first")
+    require_current(version, database.place)
+
+
+def version_of(database: Database) -> str | None:
+    """The schema's version, None for an empty database.
+
+    Raises:
+        StoreError: the database is of something else, or newer.
+    """
+    with database.transaction() as connection:
+        return _version(connection, database.place)
+
+
+def snapshots_named(database: Database) -> dict[str, tuple[str, str]]:
+    """The snapshot that each shard goes on from, and its SHA-256; read alike in every version of the schema."""
+    row = tables.checkpoints.c
+    with database.transaction() as connection:
+        found = connection.execute(sa.select(row.shard, row.snapshot, row.sha256).where(row.snapshot.is_not(None)))
+        return {shard: (snapshot, sha256) for shard, snapshot, sha256 in found}
+
+
+def require_current(version: str, place: str) -> None:
+    """Refuse, by a `StoreError` that says what to do, a schema older than this release's."""
     if version != CURRENT:
         raise StoreError(
-            f"{database.place}: schema version {version} is older than {CURRENT}, which this release needs; stop what "
+            f"{place}: schema version {version} is older than {CURRENT}, which this release needs; stop what "
             "uses it, keep a backup, and run innerwatch db upgrade"
         )
 

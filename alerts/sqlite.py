@@ -1,6 +1,7 @@
 """All that is particular to SQLite: the file, its pragmas, and what its errors mean."""
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 from urllib.parse import quote
 
@@ -72,6 +73,14 @@ def begin_checkpointing(connection: Connection) -> None:
     only the owner of a shard does; an owner made stale commits no more and therefore moves nothing.
     """
     connection.exec_driver_sql(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
+
+
+def copy(source: sqlite3.Connection, path: Path) -> None:
+    """Copy a database into a file of mode 0600, in one read transaction; on disk when this returns."""
+    path.touch(mode=0o600)
+    with closing(sqlite3.connect(path)) as target:
+        source.backup(target)
+        target.execute("PRAGMA journal_mode = DELETE")  # one file, also to whoever may only read it
 
 
 def damage(connection: Connection) -> str | None:

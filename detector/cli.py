@@ -14,7 +14,18 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from detector import cli_db, cli_demo, cli_feedback, cli_incidents, cli_records, cli_rekey, cli_serve, cli_topics
+from detector import (
+    cli_backup,
+    cli_db,
+    cli_demo,
+    cli_doctor,
+    cli_feedback,
+    cli_incidents,
+    cli_records,
+    cli_rekey,
+    cli_serve,
+    cli_topics,
+)
 from detector.cli_options import (
     BUDGET,
     CONFIG,
@@ -57,6 +68,10 @@ app.add_typer(cli_incidents.deliveries, name="deliveries")
 app.add_typer(cli_incidents.receivers, name="receivers")
 app.add_typer(cli_serve.tokens, name="tokens")
 app.command("serve")(cli_serve.serve)
+app.command("backup")(cli_backup.backup)
+app.command("restore")(cli_backup.restore)
+app.command("doctor")(cli_doctor.doctor)
+app.command("probe")(cli_doctor.probe)
 app.command("demo")(cli_demo.demo)
 
 
@@ -106,12 +121,15 @@ def replay(  # noqa: PLR0913 - each parameter is one option
 @app.command()
 def run(
     config: Annotated[Path, typer.Option(help="The configuration; it names the source and the state folder.")],
+    metrics_port: Annotated[
+        int | None, typer.Option(min=0, max=65_535, help="Instead of metrics.port, for several workers on one machine.")
+    ] = None,
 ) -> None:
     """Watch live; each alert is a line on standard output, once it is safely recorded."""
     from detector.app import run as run_live
-    from detector.config import load_config
+    from detector.config import load_config, overridden
 
-    settings, log = load_config(config), structured_log()
+    settings, log = overridden(load_config(config), "metrics", port=metrics_port), structured_log()
     logging.getLogger("kafka").addHandler(_Client(log))
     raise typer.Exit(run_live(settings, tokens_of(settings), sys.stdout.buffer, log))
 

@@ -147,7 +147,7 @@ def _in_file(file: Path) -> "Iterator[Rejected]":
 
 
 def _in_topic(config: Path | None, topic: str) -> "Iterator[Rejected]":
-    from detector.cli_topics import kafka_of
+    from detector.topics import kafka_of
     from streams.kafka import LetterTopic
 
     source = LetterTopic(kafka_of(configured(config)), topic)

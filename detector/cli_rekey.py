@@ -45,7 +45,7 @@ def rekey(
 
 def pass_on(settings: "Config", plan: "RekeyPlan") -> None:
     """Go through a plan, with progress and totals on standard error."""
-    from detector.cli_topics import kafka_of
+    from detector.topics import kafka_of
     from streams import open_format
     from streams.kafka.rekey import Rekey
 

@@ -3,16 +3,11 @@
 # ruff: noqa: PLC0415 - a command imports what it needs when it runs, so that --help answers at once
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from detector.cli_options import say
-
-if TYPE_CHECKING:
-    from detector.config import Config
-    from streams.kafka import KafkaConfig
-    from streams.kafka.topics import Use
 
 topics = typer.Typer(help="The topics that the configuration names.", rich_markup_mode=None)
 
@@ -27,12 +22,13 @@ def create_topics(
 ) -> None:
     """Make the topics that are missing; one that exists is left as it is."""
     from detector.config import load_config
+    from detector.topics import kafka_of, named_topics
     from streams.kafka.topics import Topics
 
     settings = load_config(config)
     broker = Topics(kafka_of(settings))
     try:
-        for use, name in named(settings).items():
+        for use, name in named_topics(settings).items():
             made = broker.make(name, partitions, replication, use)
             how = f"made, {partitions} partitions, replication {replication}" if made else "exists, left as it is"
             typer.echo(f"{name}: {how}")
@@ -45,41 +41,14 @@ def check_topics(config: CONFIG) -> None:
     """Say how the topics are set, and what of it would lose or cut records; exits with 1 if that must be mended."""
     from detector.config import load_config
     from detector.errors import TopicsError
-    from streams.kafka.topics import Fault, Topics, faults_of
+    from detector.topics import described_topics
 
-    settings = load_config(config)
-    broker = Topics(kafka_of(settings))
     grave = []
-    try:
-        for use, name in named(settings).items():
-            topic = broker.describe(name)
-            typer.echo(str(topic or f"{name}: does not exist"))
-            missing = Fault(True, "make it: innerwatch topics create")
-            for fault in faults_of(topic, use) if topic is not None else [missing]:
-                typer.echo(f"  {'must be mended' if fault.grave else 'mind'}: {fault.words}")
-                grave += [name] if fault.grave else []
-    finally:
-        broker.close()
+    for name, topic, faults in described_topics(load_config(config)):
+        typer.echo(str(topic or f"{name}: does not exist"))
+        for fault in faults:
+            typer.echo(f"  {'must be mended' if fault.grave else 'mind'}: {fault.words}")
+            grave += [name] if fault.grave else []
     if grave:
         raise TopicsError(f"{', '.join(dict.fromkeys(grave))}: must be mended before a run; see what is said of it")
     say("the topics are as they must be")
-
-
-def kafka_of(settings: "Config") -> "KafkaConfig":
-    """Where Kafka is; says so when the configuration names no servers."""
-    from detector.errors import ConfigError
-
-    if not settings.source.kafka.servers:
-        raise ConfigError("source.kafka.servers is not set; name the brokers")
-    return settings.source.kafka.client()
-
-
-def named(settings: "Config") -> "dict[Use, str]":
-    """The topics that the configuration names, by what they are for."""
-    wanted: dict[Use, str] = {
-        "source": settings.source.kafka.topic,
-        "alerts": settings.topics.alerts,
-        "dead_letters": settings.topics.dead_letters,
-        "context": settings.context.topic,
-    }
-    return {use: name for use, name in wanted.items() if name}

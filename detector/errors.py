@@ -5,6 +5,7 @@
         ContextError        a roster, honey list, VIP list, assignment or calendar file
             ColumnError     one value of it
         CheckpointError     a state folder, snapshot or the record of a position
+        BackupError         a backup cannot be made, or is none, or cannot be restored here
         MetricsError        the endpoint of the metrics cannot be opened
         ApiError            the API cannot be served as it is configured
         TopicsError         a topic of Kafka that must be mended before a run
@@ -37,6 +38,10 @@ class ColumnError(ContextError):
 
 class CheckpointError(DetectorError):
     """Saved state cannot be used: names the file and what to do."""
+
+
+class BackupError(DetectorError):
+    """A backup cannot be made or restored: names the folder and what to do."""
 
 
 class MetricsError(DetectorError):

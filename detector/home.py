@@ -53,7 +53,7 @@ class Home:
         """
         if self._folder is None:
             raise ConfigError("rejected records need a place; name a topic by topics.dead_letters, or a state.folder")
-        return self._place(self._folder, shard) / DEAD_LETTERS
+        return place_of(self._folder, shard) / DEAD_LETTERS
 
     def close(self) -> None:
         """Let go of the store."""
@@ -62,11 +62,12 @@ class Home:
     def _snapshots(self, shard: str) -> Snapshots:
         if self._folder is None:
             return StoreSnapshots(self.store, shard)
-        return FolderSnapshots(self._place(self._folder, shard))
+        return FolderSnapshots(place_of(self._folder, shard))
 
-    @staticmethod
-    def _place(folder: Path, shard: str) -> Path:
-        return folder if shard == SHARD else folder / shard
+
+def place_of(folder: Path, shard: str) -> Path:
+    """Where in a state folder the snapshots and dead letters of a shard are."""
+    return folder if shard == SHARD else folder / shard
 
 
 def database_of(config: StateConfig, *, must_exist: bool) -> str:

@@ -18,10 +18,11 @@ from streams.sources.follow import Follow
 from streams.sources.framing import Framing
 from streams.sources.source import Source
 from streams.sources.stdin import STDIN
-from streams.tokens import Tokens, load_or_create_key
+from streams.tokens import OTHERS, Tokens, load_key, load_or_create_key
 
 __all__ = [
     "FORMATS",
+    "OTHERS",
     "STDIN",
     "AccessEvent",
     "Actor",
@@ -58,6 +59,7 @@ __all__ = [
     "Tokens",
     "count_letters",
     "explain_mapping",
+    "load_key",
     "load_mapping",
     "load_or_create_key",
     "open_format",

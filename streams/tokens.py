@@ -13,6 +13,7 @@ KEY_BYTES = 32
 TOKEN_BYTES = 8  # 16 hexadecimal characters: two of a million customers collide with probability 3e-8
 SERIAL_DIGITS = 18  # what fits in 63 bits together with the offset
 DIGITS = "0123456789"
+OTHERS = 0o027  # rights that nobody may have to a secret: the group to write it, others anything
 MAX_REMEMBERED = 100_000  # subjects whose tokens are kept at hand
 
 
@@ -74,11 +75,19 @@ def load_or_create_key(path: str | Path) -> bytes:
     try:
         if not path.exists():
             _create(path)
+    except OSError as error:
+        raise _unusable(path, error) from error
+    return load_key(path)
+
+
+def load_key(path: Path) -> bytes:
+    """The key in a file that is there; `TokenError` as for `load_or_create_key`."""
+    try:
         mode = path.stat().st_mode
         text = path.read_text("ascii").strip()
     except (OSError, ValueError) as error:
-        raise TokenError(f"token key {path}: {error}; give a file this user can read and write") from error
-    if mode & 0o027:
+        raise _unusable(path, error) from error
+    if mode & OTHERS:
         raise TokenError(f"token key {path}: others can reach it (mode {mode & 0o777:04o}); run chmod 600 on it")
     try:
         key = bytes.fromhex(text)
@@ -89,6 +98,10 @@ def load_or_create_key(path: str | Path) -> bytes:
             f"token key {path}: {len(key)} bytes, but {KEY_BYTES} to 64 are needed; restore it from a backup"
         )
     return key
+
+
+def _unusable(path: Path, error: Exception) -> TokenError:
+    return TokenError(f"token key {path}: {error}; give a file this user can read and write")
 
 
 def _create(path: Path) -> None:

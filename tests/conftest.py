@@ -17,6 +17,8 @@ OUT_OF_REACH: Final = (
     "needs an Alertmanager",
     "needs a container engine",
     "needs an rsyslog server",
+    "needs systemd-analyze",
+    "needs kubectl",
 )
 """How the reason of a skip begins that names a part which a machine for tests need not have."""
 

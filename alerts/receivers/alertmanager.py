@@ -62,6 +62,10 @@ class Alertmanager:
         named = [reference(notice) if delivered else "" for notice in notices]
         return [msgspec.structs.replace(answer.outcome, remote_id=name) for name in named]
 
+    def reach(self) -> str:
+        """Connect to the server, and say why it cannot be reached."""
+        return self._caller.reach()
+
     def close(self) -> None:
         """Let go of connections."""
         self._caller.close()

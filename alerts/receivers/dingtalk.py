@@ -62,6 +62,10 @@ class DingTalk:
         query = f"?timestamp={timestamp}&sign={quote_plus(signature(self._secret, timestamp))}"
         return [judged(self._caller.call("POST", query, content=body), "errcode", CODES)] * len(notices)
 
+    def reach(self) -> str:
+        """Connect to the server, and say why it cannot be reached."""
+        return self._caller.reach()
+
     def close(self) -> None:
         """Let go of connections."""
         self._caller.close()

@@ -88,6 +88,14 @@ class Email:
             outcomes += [outcome] * (len(notices) - len(outcomes))
         return outcomes
 
+    def reach(self) -> str:
+        """Connect and log in, and say why that fails."""
+        try:
+            with self._connection():
+                return ""
+        except (smtplib.SMTPException, OSError) as error:
+            return _failure(error, self._config.host).detail
+
     def close(self) -> None:
         """Nothing is held between calls."""
 

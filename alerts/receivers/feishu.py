@@ -59,6 +59,10 @@ class Feishu:
         body = within(BODY_BYTES, lambda room: msgspec.json.encode({**signed, **_payload(message(room))}))
         return [judged(self._caller.call("POST", content=body), "code", CODES)] * len(notices)
 
+    def reach(self) -> str:
+        """Connect to the server, and say why it cannot be reached."""
+        return self._caller.reach()
+
     def close(self) -> None:
         """Let go of connections."""
         self._caller.close()

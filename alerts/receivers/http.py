@@ -16,6 +16,7 @@ import httpx
 import msgspec
 
 from alerts.errors import ReceiverError
+from alerts.receivers.reasons import reason
 from alerts.receivers.receiver import Outcome, Result
 
 TIMEOUT_S: Final = 10.0
@@ -116,12 +117,13 @@ class HttpCaller:
         self._url = _checked_url(config)
         self._host = self._url.raw_host.decode("ascii")
         self._networks = _networks(config.allow_networks)
-        self._whole_s, self._resolve = WHOLE * config.timeout_s, resolve or _resolved
+        self._timeout_s, self._whole_s = config.timeout_s, WHOLE * config.timeout_s
+        self._resolve, self._context = resolve or _resolved, _context(config.ca_file, self._url.scheme)
         for name, value in (headers or {}).items():
             if not (value.isascii() and value.isprintable()):
                 raise ReceiverError(f"what goes into the header {name} must be printable ASCII; look at its secret")
         self._client = httpx.Client(
-            verify=_context(config.ca_file, self._url.scheme),
+            verify=self._context,
             timeout=config.timeout_s,
             follow_redirects=False,
             trust_env=False,
@@ -137,14 +139,9 @@ class HttpCaller:
         `path` may end in a query of its own, percent-encoded; the URL's query stays. The body is JSON unless
         `headers` say otherwise.
         """
-        try:
-            addresses = self._addresses()
-        except (OSError, UnicodeError) as error:
-            why = error.strerror if isinstance(error, OSError) and error.strerror else type(error).__name__
-            return Answer(Outcome(Result.RETRY, f"{self._host}: no address ({_plain(why)})"))
-        if not addresses:
-            refused = f"{self._host} is not a public address; name its network in allow_networks"
-            return Answer(Outcome(Result.REFUSED, refused))
+        addresses = self._addresses()
+        if isinstance(addresses, Outcome):
+            return Answer(addresses)
         url = self._url.copy_with(raw_path=_joined(self._url.raw_path, path)) if path else self._url
         request = {"Host": self._url.netloc.decode("ascii"), "Content-Type": "application/json", **(headers or {})}
         for address in addresses:
@@ -152,6 +149,21 @@ class HttpCaller:
             if connected:
                 break
         return answer
+
+    def reach(self) -> str:
+        """Why a call would not get through, in words; "" where it would: a connection is made and nothing is sent."""
+        addresses = self._addresses()
+        if isinstance(addresses, Outcome):
+            return addresses.detail
+        for address in addresses:
+            try:
+                with socket.create_connection((address, self._port), self._timeout_s) as plain:
+                    if self._url.scheme == "https":
+                        self._context.wrap_socket(plain, server_hostname=self._host).close()
+                    return ""
+            except OSError as error:
+                why = reason(error)
+        return f"{self._host}: {why}"
 
     def close(self) -> None:
         """Let go of connections."""
@@ -178,10 +190,22 @@ class HttpCaller:
                 why = f": {_plain(str(error))}" if unconnected and str(error) else ""
                 return Answer(Outcome(Result.RETRY, f"{self._host}: {type(error).__name__}{why}")), not unconnected
 
-    def _addresses(self) -> list[str]:
-        port = self._url.port or (443 if self._url.scheme == "https" else 80)
-        found = dict.fromkeys(self._resolve(self._host, port))
-        return [address for address in found if self._allowed(ipaddress.ip_address(address))][:MOST_ADDRESSES]
+    @property
+    def _port(self) -> int:
+        return self._url.port or (443 if self._url.scheme == "https" else 80)
+
+    def _addresses(self) -> list[str] | Outcome:
+        """Where the host is and may be called; if that is nowhere, what a call comes to."""
+        try:
+            found = dict.fromkeys(self._resolve(self._host, self._port))
+        except (OSError, UnicodeError) as error:
+            why = error.strerror if isinstance(error, OSError) and error.strerror else type(error).__name__
+            return Outcome(Result.RETRY, f"{self._host}: no address ({_plain(why)})")
+        allowed = [address for address in found if self._allowed(ipaddress.ip_address(address))]
+        if not allowed:
+            refused = f"{self._host} is not a public address; name its network in allow_networks"
+            return Outcome(Result.REFUSED, refused)
+        return allowed[:MOST_ADDRESSES]
 
     def _allowed(self, address: Address) -> bool:
         return any(address in network for network in self._networks) or _is_public(address)

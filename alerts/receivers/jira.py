@@ -56,6 +56,10 @@ class Jira:
         """Two or three calls a notice."""
         return [self._one(notice) for notice in notices]
 
+    def reach(self) -> str:
+        """Connect to the server, and say why it cannot be reached."""
+        return self._caller.reach()
+
     def close(self) -> None:
         """Let go of connections."""
         self._caller.close()

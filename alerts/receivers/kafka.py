@@ -81,6 +81,19 @@ class Kafka:
             ]
         return outcomes
 
+    def reach(self) -> str:
+        """Ask the brokers for the topic, and say why they do not answer or that there is none."""
+        from kafka.errors import KafkaError  # type: ignore[import-untyped] # noqa: PLC0415 - takes a while to load
+
+        with _heard() as heard:
+            try:
+                producer = self._producer = self._producer or self._opened()
+                found = producer.partitions_for(self._config.topic)
+            except (KafkaError, OSError, ValueError) as error:
+                self.close()
+                return self._failed(error, heard).detail
+        return "" if found else f"{', '.join(self._config.servers)}: no topic {self._config.topic}"
+
     def close(self) -> None:
         """Leave the brokers; closing twice is harmless."""
         if self._producer is not None:
@@ -96,7 +109,7 @@ class Kafka:
         return outcomes
 
     def _appended(self, notices: Sequence[Notice], heard: "_Heard") -> list[Outcome]:
-        from kafka.errors import KafkaError  # type: ignore[import-untyped] # noqa: PLC0415 - takes a while to load
+        from kafka.errors import KafkaError  # noqa: PLC0415
 
         try:
             producer = self._producer = self._producer or self._opened()

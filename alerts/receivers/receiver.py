@@ -82,5 +82,8 @@ class Receiver(Protocol):
     def send(self, notices: Sequence[Notice], now: float) -> list[Outcome]:
         """Tell at most `limits.batch` notices, at `now` in Unix seconds; an outcome for each, in order."""
 
+    def reach(self) -> str:
+        """Why the other side cannot be reached, in words; "" when it can. It is told nothing."""
+
     def close(self) -> None:
         """Let go of connections; closing twice is harmless."""

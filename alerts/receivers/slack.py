@@ -47,6 +47,10 @@ class Slack:
         body = within(BODY_BYTES, lambda room: msgspec.json.encode(_payload(message(room))))
         return [_outcome(self._caller.call("POST", content=body))] * len(notices)
 
+    def reach(self) -> str:
+        """Connect to the server, and say why it cannot be reached."""
+        return self._caller.reach()
+
     def close(self) -> None:
         """Let go of connections."""
         self._caller.close()

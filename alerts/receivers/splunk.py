@@ -43,6 +43,10 @@ class Splunk:
             return [self.send([notice], now)[0] for notice in notices]
         return [answer.outcome for _ in notices]
 
+    def reach(self) -> str:
+        """Connect to the server, and say why it cannot be reached."""
+        return self._caller.reach()
+
     def close(self) -> None:
         """Let go of connections."""
         self._caller.close()

@@ -85,6 +85,17 @@ class Syslog:
             return [Outcome(Result.RETRY, f"{self._config.host}: {reason(error)}")] * len(notices)
         return [Outcome(Result.DELIVERED, told)] * len(notices)
 
+    def reach(self) -> str:
+        """Connect, and say why that fails; over UDP only whether the host has an address."""
+        try:
+            if self._config.transport == "udp":
+                socket.getaddrinfo(self._config.host, self._port, type=socket.SOCK_DGRAM)
+            else:
+                self._stream([])
+        except OSError as error:
+            return f"{self._config.host}: {reason(error)}"
+        return ""
+
     def close(self) -> None:
         """Nothing is held between calls."""
 

@@ -56,6 +56,10 @@ class TheHive:
         """One to three calls a notice."""
         return [self._closed(notice) if notice.phase is Phase.RESOLVED else self._firing(notice) for notice in notices]
 
+    def reach(self) -> str:
+        """Connect to the server, and say why it cannot be reached."""
+        return self._caller.reach()
+
     def close(self) -> None:
         """Let go of connections."""
         self._caller.close()

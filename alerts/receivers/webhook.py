@@ -48,6 +48,10 @@ class Webhook:
         """One call a notice."""
         return [self._one(notice, int(now)) for notice in notices]
 
+    def reach(self) -> str:
+        """Connect to the server, and say why it cannot be reached."""
+        return self._caller.reach()
+
     def close(self) -> None:
         """Let go of connections."""
         self._caller.close()

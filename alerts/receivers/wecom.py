@@ -54,6 +54,10 @@ class WeCom:
         body = msgspec.json.encode({"msgtype": "markdown", "markdown": {"content": content}})
         return [judged(self._caller.call("POST", content=body), "errcode", CODES)] * len(notices)
 
+    def reach(self) -> str:
+        """Connect to the server, and say why it cannot be reached."""
+        return self._caller.reach()
+
     def close(self) -> None:
         """Let go of connections."""
         self._caller.close()

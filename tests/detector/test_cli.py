@@ -25,6 +25,7 @@ COMMANDS = (
     "exceptions add", "exceptions list", "exceptions end", "silences",
     "silences add", "silences list", "silences expire", "deliveries", "deliveries list", "deliveries retry",
     "receivers", "receivers test", "serve", "tokens", "tokens add", "tokens list", "tokens revoke",
+    "doctor", "probe", "backup", "restore",
 )  # fmt: skip
 SAMPLE = Path(__file__).parents[1] / "data" / "cloudtrail" / "logs"
 

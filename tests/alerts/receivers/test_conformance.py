@@ -249,6 +249,37 @@ def test_no_outcome_representation_or_log_holds_a_secret(
 
 
 @every_kind
+def test_it_is_reached_without_being_told_anything(kind: str, fake: FakeServer, opened: Receiver) -> None:
+    assert opened.reach() == ""
+    assert fake.requests == []
+    assert fake.incidents == {}
+    assert told(opened, make_notice()).result is Result.DELIVERED, fake.reasons
+
+
+@every_kind
+def test_why_it_cannot_be_reached_is_said_without_a_secret(
+    kind: str, fake: FakeServer, opened: Receiver, tmp_path: Path, certificate: Certificate
+) -> None:
+    (tmp_path / "other").mkdir()
+    with (
+        closing(fake_of(kind)(tmp_path / "other", certificate)) as unknown,
+        closing(open_receiver(kind, unknown.settings())) as receiver,
+    ):
+        said = receiver.reach()
+        assert "certificate verify failed" in said
+        assert unknown.requests == []
+    settings = fake.settings()
+    if "allow_networks" in settings:
+        with closing(open_receiver(kind, {**settings, "allow_networks": []})) as receiver:
+            assert "allow_networks" in receiver.reach()
+    fake.close()
+    gone = opened.reach() if kind not in SLOW else ""  # the broker of other tests stays
+    assert kind in SLOW or "refused" in gone
+    assert CANARY not in said + gone
+    assert fake.secret() not in said + gone
+
+
+@every_kind
 def test_closing_twice_is_harmless(kind: str, fake: FakeServer) -> None:
     receiver = open_receiver(kind, fake.settings())
     receiver.close()

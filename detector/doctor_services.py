@@ -1,0 +1,107 @@
+"""What `innerwatch doctor` looks at around this machine: database, broker, receivers, and its own ports."""
+
+import errno
+import socket
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Final
+
+from alerts.database import Database
+from alerts.errors import ReceiverError
+from alerts.place import database_url
+from alerts.schema import require_current, version_of
+from detector.deliver import open_named
+from detector.errors import MetricsError
+from detector.examination import Check, Grade, Patient
+from detector.home import database_of
+from detector.probe import probed
+from detector.topics import described_topics
+
+APART_S: Final = 5.0
+"""Clocks may differ by so much: what a slow answer makes, and a little more."""
+
+
+def look_at_database(patient: Patient) -> Iterator[Check]:
+    """The database answers, its schema is this release's, and its clock is ours."""
+    state = patient.config.state
+    if not state.kept:
+        return
+    place = database_of(state, must_exist=False)
+    url = database_url(place)
+    if url.get_backend_name() == "sqlite" and not Path(url.database or "").exists():
+        yield Check("database", Grade.OK, f"{url.database}: not there yet; the first run makes it")
+        return
+    with closing(Database(place, state.password_file, read_only=True)) as database:
+        version = version_of(database)
+        if version is None:
+            yield Check("database", Grade.OK, f"{database.place}: empty; the first run makes its tables")
+        else:
+            require_current(version, database.place)
+            yield Check("database", Grade.OK, f"{database.place}: schema version {version}")
+        clock = database.clock()
+        if clock is None:
+            return
+        ahead = clock - patient.now()
+        how = f"{abs(ahead):.1f} s {'ahead of' if ahead > 0 else 'behind'} this machine's"
+        if abs(ahead) > APART_S:
+            yield Check("database", Grade.WARN, f"its clock is {how}; let both follow one time server")
+        else:
+            yield Check("database", Grade.OK, f"its clock is {how}")
+
+
+def look_at_broker(patient: Patient) -> Iterator[Check]:
+    """The brokers answer, and their topics lose nothing."""
+    if not patient.config.source.kafka.servers:
+        return
+    for name, topic, faults in described_topics(patient.config):
+        yield from (Check("broker", Grade.FAIL if one.grave else Grade.WARN, f"{name}: {one.words}") for one in faults)
+        if topic is not None and not faults:
+            yield Check("broker", Grade.OK, str(topic))
+
+
+def look_at_receivers(patient: Patient) -> Iterator[Check]:
+    """Each receiver can be opened and reached; it is told nothing."""
+    for name in patient.config.delivery.receivers:
+        try:
+            with closing(open_named(patient.config, name)) as receiver:
+                why = receiver.reach()
+        except ReceiverError as error:
+            yield Check("receivers", Grade.FAIL, str(error))
+            continue
+        if why:
+            words = f"{name} cannot be reached ({why}); check delivery.receivers.{name} and the way there"
+            yield Check("receivers", Grade.FAIL, words)
+        else:
+            yield Check("receivers", Grade.OK, f"{name} can be reached; innerwatch receivers test {name} tells it")
+
+
+def look_at_ports(patient: Patient) -> Iterator[Check]:
+    """The port of the metrics is free, or this program's own."""
+    metrics = patient.config.metrics
+    if not metrics.enabled or not metrics.port:
+        return
+    place = f"metrics.port {metrics.port} on {metrics.host}"
+    if _free(metrics.host, metrics.port):
+        yield Check("metrics", Grade.OK, f"{place} is free")
+        return
+    try:
+        wrong = probed(metrics, "livez")
+    except MetricsError:
+        yield Check("metrics", Grade.FAIL, f"{place} is taken by another program; give another one")
+    else:
+        words = f"{place} is that of a process of innerwatch"
+        yield Check("metrics", Grade.WARN if wrong else Grade.OK, f"{words}, which says: {wrong or 'ok'}")
+
+
+def _free(host: str, port: int) -> bool:
+    family = socket.getaddrinfo(host, port)[0][0]
+    with socket.socket(family, socket.SOCK_STREAM) as one:
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            one.bind((host, port))
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
+            return False
+    return True
