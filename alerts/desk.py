@@ -15,6 +15,7 @@ from alerts.escalation import Level
 from alerts.incident import Entry, Incident, State, Verdict
 from alerts.pipeline import Matcher, Silence, Stage
 from alerts.receivers.receiver import Phase
+from alerts.workload import Workload, workload
 
 DESK: Final = "desk"
 """The name of the queue among the receivers of the outbox, and of its owner among the shards."""
@@ -301,6 +302,11 @@ class Desk:
             counters = connection.execute(sa.select(row.c.counters).where(row.c.counters.is_not(None))).scalars().all()
         counted = [msgspec.json.decode(one, type=dict[str, int]) for one in counters]
         return [(one, sum(counts.get(f"feedback.{one.number}", 0) for counts in counted)) for one in found]
+
+    def workload(self, now: float) -> Workload:
+        """What the queue holds and how it is worked off, in numbers."""
+        with self._transaction() as connection:
+            return workload(connection, now)
 
     def close(self) -> None:
         """Let go of the database; closing twice is the same as once."""
