@@ -5,6 +5,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 POSTGRES = $(shell command -v initdb || ls -d /usr/lib/postgresql/*/bin/initdb 2>/dev/null)
 ALERTMANAGER := .venv/alertmanager/usr/bin/prometheus-alertmanager
+PROMETHEUS := .venv/prometheus/usr/bin/prometheus
 CLUSTERS := /etc/postgresql-common/createcluster.conf
 RSYSLOG = $(shell command -v rsyslogd || ls /usr/sbin/rsyslogd 2>/dev/null)
 POLICY := /usr/sbin/policy-rc.d
@@ -35,7 +36,7 @@ lint: $(READY)  ## ruff, mypy --strict and the import contract
 
 # What tests of real components need and Python packages do not bring; asked of apt only by root and only where missing.
 # Debian's postgresql starts a server of its own when it is installed; the tests start theirs, so it is told not to first.
-# Its Alertmanager does so too and cannot be told, so it is unpacked and not installed.
+# Its Alertmanager and Prometheus do so too and cannot be told, so they are unpacked and not installed.
 # Its rsyslog starts one as well; invoke-rc.d asks policy-rc.d, which says no for as long as the installation takes.
 packages:
 	@test -n "$(POSTGRES)" || { test "$$(id -u)" = 0 && command -v apt-get >/dev/null && \
@@ -50,6 +51,10 @@ packages:
 		{ test "$$(id -u)" = 0 && command -v apt-get >/dev/null && apt-get update -qq && mkdir -p .venv/alertmanager && \
 		cd .venv/alertmanager && apt-get download -qq prometheus-alertmanager && dpkg --extract prometheus-alertmanager_*.deb . ; } || \
 		echo "no Alertmanager: tests that need an Alertmanager are skipped" >&2
+	@{ command -v prometheus && command -v promtool; } >/dev/null || test -x $(PROMETHEUS) || \
+		{ test "$$(id -u)" = 0 && command -v apt-get >/dev/null && apt-get update -qq && mkdir -p .venv/prometheus && \
+		cd .venv/prometheus && apt-get download -qq prometheus && dpkg --extract prometheus_*.deb . ; } || \
+		echo "no Prometheus: tests that need a Prometheus are skipped" >&2
 	@test -n "$(RSYSLOG)" || { test "$$(id -u)" = 0 && command -v apt-get >/dev/null && apt-get update -qq && \
 		{ made=; test -e $(POLICY) || { printf '#!/bin/sh\nexit 101\n' >$(POLICY) && chmod +x $(POLICY) && made=yes; }; \
 		DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends rsyslog rsyslog-openssl; \

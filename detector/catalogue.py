@@ -68,8 +68,13 @@ RUN: Final = (
     Metric("innerwatch_budget_allowed", "gauge", "Alerts that the budget allows for the employee-days so far."),
     Metric("innerwatch_budget_used", "gauge", "Alerts told from that budget."),
     Metric("innerwatch_ready", "gauge", "1 if the detection can judge, else 0.", ("detection",)),
-    Metric("innerwatch_employee_days", "counter", "Days of active employees judged."),
-    Metric("innerwatch_gate_days", "counter", "Actor-days by whether they were learned, or why not.", ("decision",)),
+    Metric("innerwatch_judged_actors", "counter", "Actors judged, once for each day on which they were active."),
+    Metric(
+        "innerwatch_gate_decisions",
+        "counter",
+        "Closed days of actors by whether they were learned, or why not.",
+        ("decision",),
+    ),
     Metric("innerwatch_shards", "gauge", "Shards that are here."),
     Metric(
         "innerwatch_shard_events",

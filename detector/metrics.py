@@ -35,7 +35,7 @@ _TOTALS: Final = {
     "innerwatch_duplicates": "duplicates",
     "innerwatch_dropped": "dropped",
     "innerwatch_unknown_keys": "unknown_keys",
-    "innerwatch_employee_days": "employee_days",
+    "innerwatch_judged_actors": "employee_days",
     "innerwatch_crowd_events": "crowded",
 }
 """Counters that are one total of the shard."""
@@ -43,7 +43,7 @@ _TOTALS_BY_LABEL: Final = {
     "innerwatch_rejected": ("rejected", [reason.value for reason in Reason]),
     "innerwatch_findings": ("findings", list(DETECTIONS)),
     "innerwatch_alerts": ("alerts", [severity.value for severity in Severity]),
-    "innerwatch_gate_days": ("days", DECISIONS),
+    "innerwatch_gate_decisions": ("days", DECISIONS),
 }
 """Counters whose labels' totals have a prefix."""
 
