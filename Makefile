@@ -11,7 +11,7 @@ RSYSLOG = $(shell command -v rsyslogd || ls /usr/sbin/rsyslogd 2>/dev/null)
 POLICY := /usr/sbin/policy-rc.d
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-kafka test lint bench soak verdicts clean packages
+.PHONY: help demo demo-kafka test lint bench soak verdicts dashboards clean packages
 
 help:  ## say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -71,6 +71,9 @@ bench: $(READY) packages  ## measure speed, memory and latency on one core
 SOAK_MINUTES ?= 20
 soak: $(READY) packages  ## run workers for SOAK_MINUTES (20) through kills and restarts: memory must not grow
 	$(BIN)/python -m tests.real.soak --minutes $(SOAK_MINUTES)
+
+dashboards: $(READY)  ## write Grafana's dashboards anew, after a change of deploy/grafana/*.py
+	$(BIN)/python -m deploy.grafana.build
 
 verdicts: $(READY)  ## what analysts' verdicts spare them, on simulated insurers
 	$(BIN)/python -m tests.real.verdicts

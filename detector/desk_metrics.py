@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 
 from alerts.alert import Severity
-from alerts.desk import Desk
+from alerts.desk import DESK, Desk
 from alerts.incident import State, Verdict
 from alerts.receivers.receiver import Outcome, Result
 from alerts.workload import AGES, Workload
@@ -36,7 +36,7 @@ class DeskMetrics:
         self._deliveries = instruments.counters["innerwatch_deliveries"]
         self._receivers = sorted(receivers)
         self._next = 0.0
-        self._first: dict[str, tuple[int, float]] = {}  # of each queue: the first sequence, and since when
+        self._first = {DESK: (-1, 0.0)}  # of each queue: the first sequence, and since when
         for receiver in self._receivers:
             for result in Result:
                 self._deliveries.labels(receiver, result.value)
