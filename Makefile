@@ -5,6 +5,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 POSTGRES = $(shell command -v initdb || ls -d /usr/lib/postgresql/*/bin/initdb 2>/dev/null)
 ALERTMANAGER := .venv/alertmanager/usr/bin/prometheus-alertmanager
+TYPES := .venv/node/node_modules/.bin/tsc
 PROMETHEUS := .venv/prometheus/usr/bin/prometheus
 CLUSTERS := /etc/postgresql-common/createcluster.conf
 RSYSLOG = $(shell command -v rsyslogd || ls /usr/sbin/rsyslogd 2>/dev/null)
@@ -55,6 +56,9 @@ packages:
 		{ test "$$(id -u)" = 0 && command -v apt-get >/dev/null && apt-get update -qq && mkdir -p .venv/prometheus && \
 		cd .venv/prometheus && apt-get download -qq prometheus && dpkg --extract prometheus_*.deb . ; } || \
 		echo "no Prometheus: tests that need a Prometheus are skipped" >&2
+	@test -x $(TYPES) || { command -v npm >/dev/null && mkdir -p .venv/node && \
+		npm install --prefix .venv/node --no-audit --no-fund --silent @grafana/schema@11.6.0 typescript@5.8 ; } || \
+		echo "no npm: tests that need Node.js with Grafana's types are skipped" >&2
 	@test -n "$(RSYSLOG)" || { test "$$(id -u)" = 0 && command -v apt-get >/dev/null && apt-get update -qq && \
 		{ made=; test -e $(POLICY) || { printf '#!/bin/sh\nexit 101\n' >$(POLICY) && chmod +x $(POLICY) && made=yes; }; \
 		DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends rsyslog rsyslog-openssl; \

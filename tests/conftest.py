@@ -16,6 +16,7 @@ OUT_OF_REACH: Final = (
     "needs a PostgreSQL server",
     "needs an Alertmanager",
     "needs a Prometheus",
+    "needs Node.js",
     "needs a container engine",
     "needs an rsyslog server",
 )
