@@ -12,7 +12,7 @@ RSYSLOG = $(shell command -v rsyslogd || ls /usr/sbin/rsyslogd 2>/dev/null)
 POLICY := /usr/sbin/policy-rc.d
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-kafka test lint bench soak verdicts dashboards clean packages
+.PHONY: help demo demo-kafka test lint bench soak verdicts dashboards pictures clean packages
 
 help:  ## say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -79,8 +79,11 @@ soak: $(READY) packages  ## run workers for SOAK_MINUTES (20) through kills and 
 dashboards: $(READY)  ## write Grafana's dashboards anew, after a change of deploy/grafana/*.py
 	$(BIN)/python -m deploy.grafana.build
 
+pictures: $(READY) packages  ## draw what the dashboards' panels get from a real run, without Grafana
+	$(BIN)/python -m tests.real.pictures
+
 verdicts: $(READY)  ## what analysts' verdicts spare them, on simulated insurers
 	$(BIN)/python -m tests.real.verdicts
 
 clean:  ## remove what the other targets made
-	rm -rf .venv build dist demo-output *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv build dist demo-output dashboard-pictures *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

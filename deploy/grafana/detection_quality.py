@@ -96,9 +96,10 @@ def detection_quality() -> Dashboard:
                 bars(
                     "False positives",
                     "Share of the verdicts of the last 30 days on incidents in which it was found.",
-                    f"max by (detection) (innerwatch_false_positive_ratio{{{mine}}})",
-                    "{{detection}}",
-                    "percentunit",
+                    query(
+                        f"max by (detection) (innerwatch_false_positive_ratio{{{mine}}})", "{{detection}}", instant=True
+                    ),
+                    unit="percentunit",
                 ),
             ],
             "Learning": [

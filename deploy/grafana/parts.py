@@ -99,10 +99,12 @@ def number(
     return panel.reduce_options(last).graph_mode(model.BigValueGraphMode.NONE).color_mode(colours)
 
 
-def bars(title: str, words: str, expression: str, legend: str, unit: str = "short", width: int = 8) -> bargauge.Panel:
-    """Some numbers as they are now, beside each other."""
+def bars(title: str, words: str, *queries: prometheus.Dataquery, unit: str = "short", width: int = 8) -> bargauge.Panel:
+    """Some numbers as they are now, beside each other; the queries are instant ones."""
     panel = bargauge.Panel().title(title).description(words).datasource(METRICS).unit(unit).span(width).height(8)
-    panel = panel.min(0).thresholds(steps(None)).with_target(query(expression, legend, instant=True))
+    panel = panel.min(0).thresholds(steps(None))
+    for one in queries:
+        panel = panel.with_target(one)
     last = common.ReduceDataOptions().calcs(["lastNotNull"])
     return panel.reduce_options(last).orientation(model.VizOrientation.HORIZONTAL)
 

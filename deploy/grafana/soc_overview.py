@@ -7,6 +7,7 @@ from grafana_foundation_sdk.builders.dashboard import Dashboard
 from deploy.grafana.parts import RATE, bars, board, choice, filled, lines, listed, number, query, rows
 
 SEVERITIES: Final = ("low", "medium", "high", "critical")
+AGES: Final = {"1h": "up to 1 h", "8h": "up to 8 h", "1d": "up to 1 day", "7d": "up to 7 days", "older": "older"}
 
 
 def soc_overview() -> Dashboard:
@@ -76,15 +77,16 @@ def soc_overview() -> Dashboard:
                 bars(
                     "Incidents by age",
                     "Not closed, since they opened.",
-                    f"sum by (age) (innerwatch_incidents{{{mine}}})",
-                    "{{age}}",
+                    *(
+                        query(f'sum(innerwatch_incidents{{{mine}, age="{age}"}})', words, name, instant=True)
+                        for name, (age, words) in zip("ABCDE", AGES.items(), strict=True)
+                    ),
                     width=6,
                 ),
                 bars(
                     "Incidents by state",
                     "Where the work on them stands.",
-                    f"sum by (state) (innerwatch_incidents{{{mine}}})",
-                    "{{state}}",
+                    query(f"sum by (state) (innerwatch_incidents{{{mine}}})", "{{state}}", instant=True),
                     width=6,
                 ),
             ],
@@ -113,7 +115,11 @@ def soc_overview() -> Dashboard:
                     unit="s",
                     width=8,
                 ),
-                bars("Verdicts", "Of the last 30 days.", "sum by (verdict) (innerwatch_verdicts)", "{{verdict}}"),
+                bars(
+                    "Verdicts",
+                    "Of the last 30 days.",
+                    query("sum by (verdict) (innerwatch_verdicts)", "{{verdict}}", instant=True),
+                ),
                 lines(
                     "Deliveries",
                     "Notices tried, by receiver and result.",
