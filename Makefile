@@ -4,13 +4,14 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
 BIN := .venv/bin
 READY := .venv/.ready
 POSTGRES = $(shell command -v initdb || ls -d /usr/lib/postgresql/*/bin/initdb 2>/dev/null)
+TYPES := .venv/node/node_modules/.bin/tsc
 CLUSTERS := /etc/postgresql-common/createcluster.conf
 SYSTEMD = $(shell command -v systemd-analyze)
 RSYSLOG = $(shell command -v rsyslogd || ls /usr/sbin/rsyslogd 2>/dev/null)
 POLICY := /usr/sbin/policy-rc.d
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-kafka test lint bench soak verdicts lock clean packages
+.PHONY: help demo demo-kafka test lint bench soak verdicts dashboards pictures lock clean packages
 
 help:  ## say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -56,6 +57,11 @@ packages:
 		echo "no rsyslog: tests that need an rsyslog server are skipped" >&2
 	@test -n "$(SYSTEMD)" || $(call install,systemd) || \
 		echo "no systemd: tests that need systemd-analyze are skipped" >&2
+	@{ command -v prometheus && command -v promtool; } >/dev/null || $(call install,prometheus) || \
+		echo "no Prometheus: tests that need a Prometheus are skipped" >&2
+	@test -x $(TYPES) || { command -v npm >/dev/null && mkdir -p .venv/node && \
+		npm install --prefix .venv/node --no-audit --no-fund --silent @grafana/schema@11.6.0 typescript@5.8 ; } || \
+		echo "no npm: tests that need Node.js with Grafana's types are skipped" >&2
 
 test: lint packages  ## everything: lint, the fast tests, then the slow ones
 	$(BIN)/pytest -q -n 2 -m "not slow"
@@ -68,6 +74,12 @@ SOAK_MINUTES ?= 20
 soak: $(READY) packages  ## run workers for SOAK_MINUTES (20) through kills and restarts: memory must not grow
 	$(BIN)/python -m tests.real.soak --minutes $(SOAK_MINUTES)
 
+dashboards: $(READY)  ## write Grafana's dashboards anew, after a change of deploy/grafana/*.py
+	$(BIN)/python -m deploy.grafana.build
+
+pictures: $(READY) packages  ## draw what the dashboards' panels get from a real run, without Grafana
+	$(BIN)/python -m tests.real.pictures
+
 verdicts: $(READY)  ## what analysts' verdicts spare them, on simulated insurers
 	$(BIN)/python -m tests.real.verdicts
 
@@ -78,4 +90,4 @@ lock: $(READY)  ## pin what the container installs, with hashes, to the newest t
 	echo setuptools | $(LOCK) --output-file deploy/build-requirements.txt -
 
 clean:  ## remove what the other targets made
-	rm -rf .venv build dist demo-output *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv build dist demo-output dashboard-pictures *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -21,6 +21,7 @@ from alerts.incident import Incident, State, Verdict
 from alerts.pipeline import Matching, Silence, Stage
 from alerts.statistics import Statistics, statistics_of
 from alerts.work import Act, By
+from alerts.workload import Workload, workload
 
 DESK: Final = "desk"
 """The name of the queue among the receivers of the outbox, and of its owner among the shards."""
@@ -290,6 +291,11 @@ class Desk:
             UnavailableError, StoreError: it cannot, or is not.
         """
         schema.prepare(self._database)
+
+    def workload(self, now: float) -> Workload:
+        """What the queue holds and how it is worked off, in numbers."""
+        with self._transaction() as connection:
+            return workload(connection, now)
 
     def close(self) -> None:
         """Let go of the database; closing twice is the same as once."""

@@ -71,7 +71,7 @@ class Dispatcher:
         self._failures: dict[str, int] = dict.fromkeys(posts, 0)
         self._resting: dict[str, float] = dict.fromkeys(posts, 0.0)  # until when a receiver is left alone
         self.failing: dict[str, str] = {}
-        """Receivers that do not take anything at the moment, and why."""
+        """Receivers that failed last time and are left alone for a while, and why."""
 
     def step(self, now: float) -> int:
         """Take in what waits, escalate what nobody acknowledged, and tell what is due; how many notices were tried."""
@@ -132,10 +132,10 @@ class Dispatcher:
             again = now + post.resend_s if post.resend_s and task.phase is Phase.FIRING else NEVER
             remote_id = outcome.remote_id or task.remote_id
             return {"state": "told", "due": again, "since": now, "attempts": 0, "detail": "", "remote_id": remote_id}
-        self.failing[name] = outcome.detail
         changes = {"attempts": task.attempts + 1, "detail": outcome.detail}
         if outcome.result is not Result.RETRY or now - task.since >= GIVE_UP_S:
             return changes | {"state": "dead"}
+        self.failing[name] = outcome.detail
         self._failures[name] += 1
         self._resting[name] = now + wait_s(name, task, outcome.retry_after_s, self._failures[name] - 1)
         return changes | {"due": now + wait_s(name, task, outcome.retry_after_s)}

@@ -36,6 +36,7 @@ from streams import StreamError, Tokens, load_or_create_key
 
 if TYPE_CHECKING:
     from alerts.receivers.receiver import Outcome
+    from detector.desk_metrics import DeskMetrics
     from detector.worker import Worker
 
 IDLE_S: Final = 0.2
@@ -99,8 +100,9 @@ def deliver(config: Config, log: Log) -> int:
     Raises:
         DetectorError, AlertsError: in words for the person who started it.
     """
-    from detector.deliver import deliver as tell  # noqa: PLC0415 - a run does not need the receivers
-    from detector.deliver import open_desk, open_dispatcher  # noqa: PLC0415
+    # A run does not need the receivers.
+    from detector.deliver import Delivering, open_desk, open_dispatcher  # noqa: PLC0415
+    from detector.desk_metrics import DeskMetrics  # noqa: PLC0415
     from detector.inbound import open_poller  # noqa: PLC0415
 
     if not config.delivery.receivers:
@@ -109,10 +111,14 @@ def deliver(config: Config, log: Log) -> int:
         desk = stack.enter_context(closing(open_desk(config)))
         desk.acquire()
         log.info("delivering", to=sorted(config.delivery.receivers))
-        heard = _Heard(log)
+        metrics = DeskMetrics(config.delivery.receivers)
+        heard = _Heard(log, metrics)
         dispatcher = open_dispatcher(config, desk, stack, heard)
         poller = open_poller(config, desk, stack, dispatcher.may_call, heard.asked)
-        tried = tell(dispatcher, poller, stop, now, heard.away)
+        delivering = Delivering(desk, dispatcher, poller, metrics, now, heard.away)
+        endpoint = served(config.metrics, metrics.registry, delivering.alive, delivering.ready, key="deliver_port")
+        stack.enter_context(endpoint)
+        tried = delivering.until(stop)
         log.info("stopped", signal=stop.signal, tried=tried)
         return INTERRUPTED if stop.signal == signal.SIGINT else 0
 
@@ -141,9 +147,11 @@ def serve(config: Config, log: Log) -> int:
 @dataclass(frozen=True, slots=True)
 class _Heard:
     log: Log
+    metrics: "DeskMetrics"
 
     def delivery(self, receiver: str, outcome: "Outcome") -> None:
-        """Say how a delivery went."""
+        """Count and say how a delivery went."""
+        self.metrics.delivery(receiver, outcome)
         if outcome.detail:
             self.log.warning("delivery", receiver=receiver, result=outcome.result.value, why=outcome.detail)
         else:
@@ -268,7 +276,7 @@ def run(config: Config, tokens: Tokens, out: BinaryIO, log: Log) -> int:
         hand = _started(config, tokens, log, stop, stack)
         if hand is None:
             return INTERRUPTED if stop.signal == signal.SIGINT else 0
-        live = Live(hand, config.run, out, log, time.monotonic)
+        live = Live(hand, config.run, out, log, time.monotonic, now)
         stack.enter_context(served(config.metrics, live.metrics.registry, live.alive, live.ready))
         log.info("started", source=config.source.kafka.topic if config.source.kafka.servers else "files")
         with _watched(live, log):

@@ -1,5 +1,6 @@
 """When a day closes: what is reported of it, and whether it may be learned."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -10,6 +11,9 @@ from numpy.typing import NDArray
 from detector.config import LearningConfig
 from detector.daybook import SLOTS
 
+DECISIONS: Final = ("learned", "stood_out", "late", "episode")
+"""What becomes of a closed day: it is learned, or kept out because it stood out, because some of its events came too
+late, or because an episode of its actor is open."""
 YOUNG_DAYS: Final = 8
 """Active days during which an actor is learned from unless told: there is nothing yet to guard."""
 
@@ -23,12 +27,14 @@ class Closed:
         rows: the actors active, (n,).
         levels: the level of each on that day, nats, (n,).
         risks: the decayed level of each, (n,).
+        nats: each detection's -ln p of what was done on that day alone, (n, D); (0, D) during the warm-up.
     """
 
     day: int
     rows: NDArray[np.int64]
     levels: NDArray[np.float64]
     risks: NDArray[np.float64]
+    nats: NDArray[np.float64]
 
 
 class Gate:
@@ -44,6 +50,7 @@ class Gate:
         self.open = np.zeros((0, SLOTS), np.bool_)
         """Whether each row's day in each slot may be learned."""
         self._refused = np.zeros(0, np.int16)  # consecutive active days refused though nothing was told
+        self._decided = Counter[str]()
 
     def grow(self, rows: int) -> None:
         """Make room for rows in all."""
@@ -83,6 +90,20 @@ class Gate:
         self.open[rows, slot] = (quiet | persists | (active_days <= YOUNG_DAYS)) & ~told
         grown = np.where(told, 0, refused + 1)
         self._refused[rows] = np.where(quiet, 0, np.where(persists, refused, np.minimum(grown, self._accept_days)))
+
+    def decide(
+        self, rows: NDArray[np.int64], slot: int, late: NDArray[np.bool_], told: NDArray[np.bool_]
+    ) -> NDArray[np.bool_]:
+        """Which days of rows (n,) are learned now, (n,): as was judged before, unless ``late`` or ``told`` since."""
+        open_ = self.open[rows, slot]
+        reasons = np.select([told, late, ~open_], [3, 2, 1], 0)
+        self._decided.update(dict(zip(DECISIONS, np.bincount(reasons, minlength=len(DECISIONS)).tolist(), strict=True)))
+        return np.asarray(reasons == 0, np.bool_)
+
+    def decided(self) -> Counter[str]:
+        """How often each of ``DECISIONS`` was made since the last call."""
+        decided, self._decided = self._decided, Counter()
+        return decided
 
     def snapshot(self) -> dict[str, NDArray[Any]]:
         """All state as arrays by name."""

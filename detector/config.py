@@ -188,11 +188,12 @@ class PrivacyConfig(_Section):
 
 
 class MetricsConfig(_Section):
-    """The endpoint of ``innerwatch run`` for Prometheus and for probes."""
+    """The endpoints of ``innerwatch run`` and ``innerwatch deliver`` for Prometheus and for probes."""
 
     enabled: bool = True
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65_535)] = 9464
+    deliver_port: Annotated[int, Field(ge=0, le=65_535)] = 9466
 
     @field_validator("host")
     @classmethod

@@ -19,12 +19,15 @@ from alerts.receivers.table import open_receiver
 from alerts.rotation import Override, Rotation
 from detector.config import Config
 from detector.config_delivery import DIGESTS, PEOPLE, ReceiverConfig
+from detector.desk_metrics import DeskMetrics
 from detector.home import database_of
 
 LEAST_WAIT_S, LONGEST_WAIT_S = 0.2, 2.0
 """Between two looks at what is to be told: with a batch's own time, well below the wait for a checkpoint."""
 AWAY_S: Final = 5.0
 """Between two looks for a store that is away."""
+HANGS_S: Final = 900.0
+"""A round of calls to every receiver, each with a time limit of its own, is over by then."""
 
 
 class Waiting(Protocol):
@@ -143,24 +146,63 @@ def resend_of(config: ReceiverConfig, receiver: Receiver) -> float:
     return (receiver.limits.resend_s or 0.0) if config.resend_s is None else config.resend_s
 
 
-def deliver(
-    dispatcher: Dispatcher, poller: Poller, stop: Waiting, now: Callable[[], float], away: Callable[[str], None]
-) -> int:
-    """Tell receivers and ask them what people did there until a signal comes; how many notices were tried.
+class Delivering:
+    """Tells receivers round by round, asks them what people did there, and says how that goes.
 
-    A store that is away is waited for; `away` is told why, each time.
+    Args:
+        desk: acquired by this process.
+        dispatcher: of that desk.
+        poller: of that desk.
+        metrics: of the queue.
+        now: Unix seconds.
+        away: is told why the store is away, each time.
     """
-    tried = 0
-    while not stop.signal:
+
+    def __init__(
+        self,
+        desk: Desk,
+        dispatcher: Dispatcher,
+        poller: Poller,
+        metrics: DeskMetrics,
+        now: Callable[[], float],
+        away: Callable[[str], None],
+    ) -> None:
+        self._desk, self._dispatcher, self._poller, self._metrics = desk, dispatcher, poller, metrics
+        self._now, self._away = now, away
+        self._beat = now()
+        self._unready = ""
+
+    def until(self, stop: Waiting) -> int:
+        """Tell until a signal comes, and wait for a store that is away; how many notices were tried."""
+        tried = 0
+        while not stop.signal:
+            count, pause = self._round()
+            tried += count
+            if pause:
+                stop.wait(pause)
+        return tried
+
+    def alive(self) -> str:
+        """Why a supervisor should end this process, in words; "" while its rounds come round."""
+        waited = self._now() - self._beat
+        return f"no round for {waited:.0f} s" if waited > HANGS_S else ""
+
+    def ready(self) -> str:
+        """Why nobody is told at the moment, in words; "" when all is well."""
+        return self._unready
+
+    def _round(self) -> tuple[int, float]:
+        """How many notices were tried, and how long to wait for the next round."""
+        self._beat = now = self._now()
         try:
-            count = dispatcher.step(now())
-            asked = poller.step(now())
-            wait_s = poller.wait_s(now(), dispatcher.wait_s(now(), LONGEST_WAIT_S))
+            count = self._dispatcher.step(now)
+            asked = self._poller.step(self._now())
+            self._metrics.look(self._desk, self._dispatcher.failing, self._now())
+            wait_s = self._poller.wait_s(self._now(), self._dispatcher.wait_s(self._now(), LONGEST_WAIT_S))
             pause = 0.0 if count or asked else max(wait_s, LEAST_WAIT_S)
         except UnavailableError as error:
-            away(str(error))
-            count, pause = 0, AWAY_S
-        tried += count
-        if pause:
-            stop.wait(pause)
-    return tried
+            self._unready = str(error)
+            self._away(self._unready)
+            return 0, AWAY_S
+        self._unready = ""
+        return count, pause

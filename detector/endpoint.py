@@ -1,4 +1,4 @@
-"""The endpoint of a live run: metrics for Prometheus, and whether it lives and is ready for probes."""
+"""The endpoint of a process that runs: metrics for Prometheus, and whether it lives and is ready for probes."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,10 +21,13 @@ PLAIN: Final = ("Content-Type", "text/plain; charset=utf-8")
 
 
 @contextmanager
-def served(config: MetricsConfig, registry: CollectorRegistry, alive: Probe, ready: Probe) -> Iterator[int]:
+def served(
+    config: MetricsConfig, registry: CollectorRegistry, alive: Probe, ready: Probe, key: str = "port"
+) -> Iterator[int]:
     """Serve ``/metrics``, ``/livez`` and ``/readyz`` on a loopback address until the block ends.
 
-    A probe answers 200, or 503 with what is wrong. Gives the port, 0 where the endpoint is turned off.
+    ``key`` is that of the port in the configuration. A probe answers 200, or 503 with what is wrong. Gives the port, 0
+    where the endpoint is turned off.
 
     Raises:
         MetricsError: the address is taken.
@@ -32,12 +35,13 @@ def served(config: MetricsConfig, registry: CollectorRegistry, alive: Probe, rea
     if not config.enabled:
         yield 0
         return
+    port: int = getattr(config, key)
     application = _application(make_wsgi_app(registry), {"/livez": alive, "/readyz": ready})
     try:
-        server = make_server(config.host, config.port, application, _Server, _Quiet)
+        server = make_server(config.host, port, application, _Server, _Quiet)
     except OSError as error:
         raise MetricsError(
-            f"metrics.port {config.port} on {config.host} cannot be opened ({error.strerror}); give another one, 0 "
+            f"metrics.{key} {port} on {config.host} cannot be opened ({error.strerror}); give another one, 0 "
             "for any, or set metrics.enabled to false"
         ) from error
     thread = Thread(target=server.serve_forever, name="endpoint", daemon=True)

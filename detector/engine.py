@@ -15,6 +15,7 @@ from detector.context import Context
 from detector.daybook import SLOTS, Daybook, Running
 from detector.detection import Detection
 from detector.detections import DETECTIONS
+from detector.drift import Drift, tally_of
 from detector.errors import CheckpointError
 from detector.features import Feature
 from detector.lessons import Lessons
@@ -22,7 +23,7 @@ from detector.measures import Baselines
 from detector.people import People
 from detector.places import Places
 from detector.recent import LONGEST_PIECE, Recent
-from detector.risk import MOST_JOINT, Risk, Verdict
+from detector.risk import MOST_JOINT, Judgement, Risk, Verdict
 from detector.scores import Reached, Scores
 from detector.state import packed_values, unpacked_values
 from detector.telling import JOINT, Scene, Teller, Told
@@ -70,6 +71,7 @@ class Engine:
         self.recent = Recent(config.profiles.recent_events)
         self.teller = Teller(self)
         self.lessons = Lessons()
+        self.drift = Drift(len(DETECTIONS))
         self.levels = np.zeros((0, 2))  # accounting day, and the actor's decayed level on it
         self.slot_days = np.full(SLOTS, NEVER, np.int64)
         self.pending = NEVER  # the closed day that waits to be learned
@@ -160,7 +162,7 @@ class Engine:
         for name, part in self._parts().items():
             prefix = f"{name}/"
             values: dict[str, Any] = {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
-            if f"{name}.values" in state:  # a snapshot from before there were lessons has none
+            if f"{name}.values" in state:  # a snapshot from before there were lessons or drift has none
                 part.restore(values | unpacked_values(state[f"{name}.values"]))
         self.levels = np.array(state["levels"])
         self.slot_days = np.array(own["slot_days"], np.int64)
@@ -183,6 +185,7 @@ class Engine:
             "recent": self.recent,
             "teller": self.teller,
             "lessons": self.lessons,
+            "drift": self.drift,
         }
 
     def _pieces(self, admitted: Sequence[Admitted]) -> Iterator[tuple[Sequence[Admitted], NDArray[np.float64]]]:
@@ -296,7 +299,7 @@ class Engine:
             age = np.maximum(day - self.levels[rows, 0], 0.0)
             past = self.levels[rows, 1] * 2.0 ** (-age / self.config.risk.half_life_days)
             self.levels[rows] = np.stack([np.full(len(rows), float(day)), np.maximum(level, past)], axis=1)
-            self._closed.append(Closed(day, rows, level, self.levels[rows, 1].copy()))
+            self._closed.append(Closed(day, rows, level, self.levels[rows, 1].copy(), self._nats(judged)))
             self.active_days += 1
             self.active = len(rows)
         self.daybook.close(day)
@@ -304,12 +307,19 @@ class Engine:
             self.learn_pending()
         self.pending = day
 
+    def _nats(self, judged: Judgement) -> NDArray[np.float64]:
+        """Each detection's score of a closed day's actors, (n, D); (0, D) during the warm-up."""
+        nats = self.teller.nats_many(judged)
+        if not self.ready:
+            return nats[:0]
+        self.drift.learn(tally_of(nats))
+        return nats
+
     def learn_pending(self) -> None:
         """Learn the day that has waited: actors whose day was unremarkable and who have no open episode."""
         day, slot = self.pending, self.pending % SLOTS
         rows = np.flatnonzero(self.daybook.sums[:, slot, Feature.EVENTS] > 0)
-        kept = self.gate.open[rows, slot] & ~self.daybook.late[rows, slot] & ~self.teller.open_many(rows, day + 1)
-        rows = rows[kept]
+        rows = rows[self.gate.decide(rows, slot, self.daybook.late[rows, slot], self.teller.open_many(rows, day + 1))]
         groups = self.people.groups
         if len(rows):
             sums, peaks = (array[rows, slot].astype(np.float64) for array in (self.daybook.sums, self.daybook.peaks))

@@ -144,6 +144,11 @@ class Keeper:
             return True
         return self.pending > 0 and self._setting.clock() - self._waits_since >= state.checkpoint_s
 
+    @property
+    def uncommitted_s(self) -> float:
+        """For how long the oldest record without a checkpoint has waited; 0 if there is none."""
+        return self._setting.clock() - self._waits_since if self.pending else 0.0
+
     def commit(self) -> list[Alert]:
         """Commit the state before the position; gives the alerts that opened or changed, now safe to be told.
 

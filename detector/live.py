@@ -7,7 +7,7 @@ from alerts.alert import Alert
 from alerts.lines import send_alerts
 from detector.config import RunConfig
 from detector.feed import Feed
-from detector.keeper import Keeper
+from detector.keeper import Keeper, no_clock
 from detector.memory import give_back
 from detector.metrics import Metrics
 
@@ -35,12 +35,19 @@ class Live:
         out: gets a line for each alert that opened or changed, after its commit.
         log: gets what operators should know.
         clock: seconds that never go back.
+        now: Unix seconds, which events' times are compared with.
     """
 
     def __init__(
-        self, hand: "Feed | Worker", config: RunConfig, out: BinaryIO, log: Log, clock: Callable[[], float]
+        self,
+        hand: "Feed | Worker",
+        config: RunConfig,
+        out: BinaryIO,
+        log: Log,
+        clock: Callable[[], float],
+        now: Callable[[], float] = no_clock,
     ) -> None:
-        self.metrics = Metrics()
+        self.metrics = Metrics(now)
         self._hand, self._config, self._out, self._log, self._clock = hand, config, out, log, clock
         self._beat = clock()
         self._heard: dict[str, float] = {}  # when each shard that is here last had a record
@@ -110,7 +117,10 @@ class Live:
         for name in sorted(self._silent & set(names) - silent):
             self._log.info("shard is heard again", shard=name)
         self._silent = silent
-        self.metrics.update_presence({name: now - heard for name, heard in self._heard.items()})
+        self.metrics.update_presence(
+            {name: now - heard for name, heard in self._heard.items()},
+            {keeper.shard.name: keeper.uncommitted_s for keeper in self._here},
+        )
 
     def _look_after(self, worker: "Worker") -> None:
         self.metrics.update_worker(worker)

@@ -1,64 +1,33 @@
 """What is measured of running shards."""
 
 from collections import Counter as EventCounts
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Final
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+import numpy as np
+from prometheus_client import Counter
 
 from alerts.alert import Severity
+from detector.catalogue import RISKS, RUN, Instruments
+from detector.closing import DECISIONS, Closed
 from detector.detections import DETECTIONS
-from detector.keeper import Keeper
+from detector.drift import tally_of
+from detector.engine import Engine
+from detector.keeper import Keeper, no_clock
 from detector.readiness import readiness
+from detector.risk import HALF_RISK_LEVEL, level_of, risk_of
+from detector.telling import MODEL_VERSION
 from streams import Reason
 
 if TYPE_CHECKING:
     from detector.worker import Worker
 
-SECONDS: Final = (0.005, 0.02, 0.1, 0.5, 2.0, 10.0, 60.0)
-
-
-class Metric(NamedTuple):
-    """One line of the catalogue."""
-
-    name: str
-    kind: Literal["counter", "gauge", "histogram"]
-    help: str
-    labels: tuple[str, ...] = ()
-
-
-CATALOGUE: Final = (
-    Metric("innerwatch_events", "counter", "Events scored."),
-    Metric("innerwatch_rejected", "counter", "Records kept out as dead letters.", ("reason",)),
-    Metric("innerwatch_late_events", "counter", "Events scored but not learned, since they were late."),
-    Metric("innerwatch_duplicates", "counter", "Events dropped because their id was seen before."),
-    Metric("innerwatch_dropped", "counter", "Records that a drop rule of the mapping took out."),
-    Metric("innerwatch_unknown_keys", "counter", "Keys that the input contract does not know."),
-    Metric("innerwatch_actors", "gauge", "Actors that have a profile."),
-    Metric("innerwatch_crowd_events", "counter", "Events of actors for whom there was no room."),
-    Metric("innerwatch_watermark_seconds", "gauge", "The newest event's time, Unix seconds.", ("shard",)),
-    Metric("innerwatch_checkpoint_seconds", "histogram", "Time to write and commit a checkpoint."),
-    Metric("innerwatch_batch_seconds", "histogram", "Time from reading a batch to telling its alerts."),
-    Metric("innerwatch_findings", "counter", "Findings.", ("detection",)),
-    Metric("innerwatch_alerts", "counter", "Alerts opened.", ("severity",)),
-    Metric("innerwatch_budget_allowed", "gauge", "Alerts that the budget allows for the employee-days so far."),
-    Metric("innerwatch_budget_used", "gauge", "Alerts told from that budget."),
-    Metric("innerwatch_ready", "gauge", "1 if the detection can judge, else 0.", ("detection",)),
-    Metric("innerwatch_employee_days", "counter", "Days of active employees judged."),
-    Metric("innerwatch_shards", "gauge", "Shards that are here."),
-    Metric(
-        "innerwatch_shard_events",
-        "counter",
-        "Shards that came, went, changed context, were refused.",
-        ("event",),
-    ),
-    Metric("innerwatch_lag_records", "gauge", "Records in the partition that were not read yet.", ("shard",)),
-    Metric("innerwatch_silent_seconds", "gauge", "Time since the last record.", ("shard",)),
-    Metric("innerwatch_poll_seconds", "histogram", "Time to wait for records from Kafka."),
-)
-"""Every metric there is. Labels have few values, known beforehand; no label and no name is about a person."""
 WORKER_EVENTS: Final = ("assigned", "revoked", "lost", "refused", "contexts")
+MEASURED: Final = tuple(name for name, detection in DETECTIONS.items() if detection.measures)
+"""The detections that have p-values."""
+_PLACES: Final = [list(DETECTIONS).index(name) for name in MEASURED]
+_RISK_LEVELS: Final = np.array([level_of(risk) for risk in RISKS])
 
 _TOTALS: Final = {
     "innerwatch_events": "events",
@@ -66,55 +35,46 @@ _TOTALS: Final = {
     "innerwatch_duplicates": "duplicates",
     "innerwatch_dropped": "dropped",
     "innerwatch_unknown_keys": "unknown_keys",
-    "innerwatch_employee_days": "employee_days",
+    "innerwatch_judged_actors": "employee_days",
     "innerwatch_crowd_events": "crowded",
 }
 """Counters that are one total of the shard."""
 _TOTALS_BY_LABEL: Final = {
-    "innerwatch_rejected": "rejected",
-    "innerwatch_findings": "findings",
-    "innerwatch_alerts": "alerts",
+    "innerwatch_rejected": ("rejected", [reason.value for reason in Reason]),
+    "innerwatch_findings": ("findings", list(DETECTIONS)),
+    "innerwatch_alerts": ("alerts", [severity.value for severity in Severity]),
+    "innerwatch_gate_decisions": ("days", DECISIONS),
 }
-"""Counters whose labels' totals have this prefix."""
+"""Counters whose labels' totals have a prefix."""
 
 
 class Metrics:
-    """The catalogue with its values, in a registry of its own; brought up to date once a batch."""
+    """The part of the catalogue that is about a run, brought up to date once a batch.
 
-    def __init__(self) -> None:
-        self.registry = CollectorRegistry(auto_describe=True)
-        self._counters: dict[str, Counter] = {}
-        self._gauges: dict[str, Gauge] = {}
-        self._histograms: dict[str, Histogram] = {}
-        for metric in CATALOGUE:
-            if metric.kind == "counter":
-                self._counters[metric.name] = Counter(*_named(metric), registry=self.registry)
-            elif metric.kind == "gauge":
-                self._gauges[metric.name] = Gauge(*_named(metric), registry=self.registry)
-            else:
-                self._histograms[metric.name] = Histogram(*_named(metric), registry=self.registry, buckets=SECONDS)
-        self._labels: Mapping[str, Sequence[str]] = {
-            "innerwatch_rejected": [reason.value for reason in Reason],
-            "innerwatch_findings": list(DETECTIONS),
-            "innerwatch_alerts": [severity.value for severity in Severity],
-            "innerwatch_shard_events": WORKER_EVENTS,
-        }
-        for name, labels in self._labels.items():
-            for label in labels:
-                self._counters[name].labels(label)
+    Args:
+        now: Unix seconds.
+    """
+
+    def __init__(self, now: Callable[[], float] = no_clock) -> None:
+        self._instruments = Instruments(RUN, {"innerwatch_p_value": MEASURED})
+        self.registry = self._instruments.registry
+        self._now = now
+        self._gauges, self._histograms = self._instruments.gauges, self._instruments.histograms
+        counters = self._instruments.counters
+        self._totals: dict[str, Counter] = {key: counters[name] for name, key in _TOTALS.items()}
+        for name, (prefix, labels) in _TOTALS_BY_LABEL.items():
+            self._totals |= {f"{prefix}.{label}": counters[name].labels(label) for label in labels}
+        self._worker_events = {event: counters["innerwatch_shard_events"].labels(event) for event in WORKER_EVENTS}
+        self._gauges["innerwatch_model_info"].labels(MODEL_VERSION).set(1)
         self._events = EventCounts[str]()
+        self._closed: dict[str, int] = {}  # the last day of each shard that was taken over
         self._shards = set[str]()
 
     def update(self, keepers: Sequence[Keeper], batch_s: float) -> None:
         """Take over where the shards stand after a batch that took ``batch_s`` seconds."""
-        engines = [keeper.shard.engine for keeper in keepers]
         for keeper in keepers:
-            self._count(keeper.news())
-            self._gauges["innerwatch_watermark_seconds"].labels(keeper.shard.name).set(
-                max(keeper.shard.engine.watermark, 0.0)
-            )
-            for seconds in keeper.checkpoint_seconds:
-                self._histograms["innerwatch_checkpoint_seconds"].observe(seconds)
+            self._update_shard(keeper)
+        engines = [keeper.shard.engine for keeper in keepers]
         self._gauges["innerwatch_actors"].set(sum(len(engine.people) for engine in engines))
         self._gauges["innerwatch_budget_allowed"].set(
             sum(engine.config.risk.budget * engine.budget.employee_days / 1_000.0 for engine in engines)
@@ -123,36 +83,59 @@ class Metrics:
         ready = [{item.detection for item in readiness(engine) if item.ready} for engine in engines]
         for detection in DETECTIONS:
             self._gauges["innerwatch_ready"].labels(detection).set(all(detection in one for one in ready))
+        if any(keeper.closed for keeper in keepers):
+            self._update_drift(engines)
         self._histograms["innerwatch_batch_seconds"].observe(batch_s)
 
     def update_worker(self, worker: "Worker") -> None:
         """Take over how a member of a consumer group fares."""
-        for event in WORKER_EVENTS:
-            self._counters["innerwatch_shard_events"].labels(event).inc(worker.events[event] - self._events[event])
+        for event, counter in self._worker_events.items():
+            counter.inc(worker.events[event] - self._events[event])
         self._events = worker.events.copy()
         self._histograms["innerwatch_poll_seconds"].observe(worker.poll_seconds)
         for shard, lag in worker.lag().items():
             self._gauges["innerwatch_lag_records"].labels(shard).set(lag)
 
-    def update_presence(self, seconds: Mapping[str, float]) -> None:
-        """Take over for how long each shard that is here has had no record."""
-        for shard, silent_s in seconds.items():
-            self._gauges["innerwatch_silent_seconds"].labels(shard).set(silent_s)
-        for shard in self._shards - set(seconds):
-            for metric in CATALOGUE:
+    def update_presence(self, silent: Mapping[str, float], uncommitted: Mapping[str, float]) -> None:
+        """Take over for how many seconds each shard that is here has had no record, and no checkpoint of one."""
+        for shard, seconds in silent.items():
+            self._gauges["innerwatch_silent_seconds"].labels(shard).set(seconds)
+            self._gauges["innerwatch_uncommitted_seconds"].labels(shard).set(uncommitted[shard])
+        for shard in self._shards - set(silent):
+            for metric in RUN:
                 if metric.labels == ("shard",):
                     with suppress(KeyError):
                         self._gauges[metric.name].remove(shard)
-        self._shards = set(seconds)
-        self._gauges["innerwatch_shards"].set(len(seconds))
+        self._shards = set(silent)
+        self._gauges["innerwatch_shards"].set(len(silent))
 
-    def _count(self, news: Mapping[str, int]) -> None:
-        for name, key in _TOTALS.items():
-            self._counters[name].inc(news[key])
-        for name, prefix in _TOTALS_BY_LABEL.items():
-            for label in self._labels[name]:
-                self._counters[name].labels(label).inc(news[f"{prefix}.{label}"])
+    def _update_shard(self, keeper: Keeper) -> None:
+        shard, engine = keeper.shard.name, keeper.shard.engine
+        for key, count in keeper.news().items():
+            if key in self._totals:
+                self._totals[key].inc(count)
+        if keeper.fresh and np.isfinite(engine.watermark):
+            self._gauges["innerwatch_watermark_timestamp_seconds"].labels(shard).set(engine.watermark)
+            latency = max(self._now() - engine.watermark, 0.0)
+            self._histograms["innerwatch_event_latency_seconds"].observe(latency)
+        self._gauges["innerwatch_threshold_risk"].labels(shard).set(risk_of(engine.budget.threshold))
+        for seconds in keeper.checkpoint_seconds:
+            self._histograms["innerwatch_checkpoint_seconds"].observe(seconds)
+        for closed in keeper.closed:
+            if closed.day > self._closed.get(shard, closed.day - 1):  # the same keeper may be asked twice
+                self._closed[shard] = closed.day
+                self._count_day(closed)
 
+    def _count_day(self, closed: Closed) -> None:
+        nats = closed.nats[:, _PLACES]
+        self._instruments.tallies["innerwatch_p_value"].add(tally_of(nats), np.exp(-nats).sum(axis=0))
+        places = np.minimum(np.searchsorted(_RISK_LEVELS, closed.risks), len(RISKS) - 1)
+        risks = 100.0 * (1.0 - np.exp2(-closed.risks / HALF_RISK_LEVEL))
+        self._instruments.tallies["innerwatch_risk"].add(np.bincount(places, minlength=len(RISKS)), risks.sum())
 
-def _named(metric: Metric) -> tuple[str, str, tuple[str, ...]]:
-    return metric.name, metric.help, metric.labels
+    def _update_drift(self, engines: Sequence[Engine]) -> None:
+        """Of several shards the one that has shifted most; a detection that cannot be compared yet has no value."""
+        indices = np.array([engine.drift.index()[_PLACES] for engine in engines])
+        for name, column in zip(MEASURED, indices.T, strict=True):
+            if not np.isnan(column).all():
+                self._gauges["innerwatch_population_stability_index"].labels(name).set(float(np.nanmax(column)))

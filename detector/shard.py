@@ -109,7 +109,7 @@ class Shard:
         self.engine = Engine(config, context)
         self.counts: Counter[str] = Counter()
         """Totals by name: records, events, late, duplicates, dropped, unknown_keys, rejected.*, findings.*, alerts
-        and alerts.*, employee_days, feedback.*."""
+        and alerts.*, employee_days, days.* by what the gate decided, feedback.*."""
         self.known: dict[str, Known] = {}
         """Who is behind the pseudonyms that have alerts."""
         self._tokens, self._reject_one = tokens, reject
@@ -161,6 +161,7 @@ class Shard:
         """The days closed since the last call."""
         closed = self.engine.closed()
         self.counts["employee_days"] += sum(len(day.rows) for day in closed)
+        self.counts.update({f"days.{name}": days for name, days in self.engine.gate.decided().items()})
         self.counts.update({f"feedback.{number}": days for number, days in self.engine.lessons.differences().items()})
         return closed
 

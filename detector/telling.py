@@ -17,7 +17,7 @@ from detector.detection import Detection
 from detector.detections import DETECTIONS
 from detector.features import Feature, Peak
 from detector.measures import Measure
-from detector.risk import Verdict, decayed, risk_of
+from detector.risk import Judgement, Verdict, decayed, risk_of
 from streams import Position
 
 if TYPE_CHECKING:
@@ -115,6 +115,16 @@ class Teller:
     def open_many(self, rows: NDArray[np.int64], day: int) -> NDArray[np.bool_]:
         """Whether an episode of each row (n,) was open at some time of the accounting day, (n,)."""
         return np.asarray(self._opened[rows] + self._episode_s > day * DAY_S, np.bool_)
+
+    def nats_many(self, judged: Judgement) -> NDArray[np.float64]:
+        """Each detection's -ln p of n actor-days by what was done on that day alone, (n, D)."""
+        nats = np.zeros((len(judged.joint), len(self._names)))
+        for place in range(len(self._names)):
+            if (mine := self._owners == place).any():
+                nats[:, place] = judged.today[:, mine].max(axis=1) - self._corrections[place]
+        place = self._names.index(JOINT)
+        nats[:, place] = np.maximum(nats[:, place], judged.joint)
+        return np.maximum(nats, 0.0)
 
     def tell(self, scene: Scene) -> list[Told]:
         """What of a piece is worth telling, in the order of its events."""

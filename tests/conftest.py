@@ -15,6 +15,8 @@ OUT_OF_REACH: Final = (
     "needs a Kafka broker",
     "needs a PostgreSQL server",
     "needs an Alertmanager",
+    "needs a Prometheus",
+    "needs Node.js",
     "needs a container engine",
     "needs an rsyslog server",
     "needs systemd-analyze",

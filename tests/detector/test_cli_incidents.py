@@ -69,7 +69,8 @@ def config_at(folder: Path, hook: Hook) -> Path:
     (folder / "secret").write_text("whsec_" + "a2tra2tra2tra2tra2tra2tra2tra2tr\n")
     config = folder / "innerwatch.toml"
     config.write_text(
-        '[state]\nfolder = "state"\n[delivery.receivers.soc]\nkind = "webhook"\nallow_plain = true\n'
+        '[state]\nfolder = "state"\n[metrics]\ndeliver_port = 0\n'
+        '[delivery.receivers.soc]\nkind = "webhook"\nallow_plain = true\n'
         f'allow_networks = ["127.0.0.0/8"]\nurl = "http://127.0.0.1:{hook.server_port}/in"\nsecret_file = "secret"\n'
     )
     return config

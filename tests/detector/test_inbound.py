@@ -17,7 +17,8 @@ from alerts.receivers.receiver import Outcome, Phase
 from alerts.store import Store
 from detector.config import Config, load_config
 from detector.config_delivery import INBOUND, POLLED
-from detector.deliver import deliver, open_desk, open_dispatcher
+from detector.deliver import Delivering, open_desk, open_dispatcher
+from detector.desk_metrics import DeskMetrics
 from detector.inbound import open_inbound, open_poller
 from detector.serve import opened
 from tests.alerts.inbound.senders import secret_of, word_of
@@ -89,7 +90,8 @@ def run(config: Config, desk: Desk, fake: Any, seconds: float, start: float = NO
     with ExitStack() as stack:
         dispatcher = open_dispatcher(config, desk, stack)
         poller = open_poller(config, desk, stack, dispatcher.may_call, lambda *one: failed.append(one))
-        deliver(dispatcher, poller, clock, clock.now, away.append)
+        metrics = DeskMetrics(config.delivery.receivers)
+        Delivering(desk, dispatcher, poller, metrics, clock.now, away.append).until(clock)
     assert (away, [one for one in failed if one[1].detail], fake.reasons) == ([], [], [])
     return clock.now()
 

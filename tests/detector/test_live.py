@@ -39,6 +39,7 @@ class Here:
     fresh: int = 0
     position: str = ""
     resumed: None = None
+    uncommitted_s: float = 0.0
 
 
 @dataclass
