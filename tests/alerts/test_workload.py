@@ -10,6 +10,7 @@ from alerts.desk import DESK, Desk
 from alerts.incident import State, Verdict
 from alerts.receivers.receiver import Outcome, Result
 from alerts.store import Store
+from alerts.work import Assign, By, Close, Move, Note, Reopen, Split
 from alerts.workload import WINDOW_S
 from tests.alerts.samples import Place, make_alert, make_checkpoint, make_finding
 from tests.alerts.test_dispatch import SHARD, START, Ear, dispatcher_of, numbered, run
@@ -36,7 +37,7 @@ def desk(place: Place, commit: Callable[..., None]) -> Iterator[Desk]:
 
 
 def close(desk: Desk, incident_id: str, now: float, verdict: Verdict = Verdict.FALSE_POSITIVE) -> None:
-    desk.act(incident_id, "closed", "lee", now, "", state=State.CLOSED, verdict=verdict.value, reason="x")
+    desk.act(incident_id, Close(verdict, "x"), By("lee", now))
 
 
 def test_an_empty_queue_has_nothing_in_it(desk: Desk) -> None:
@@ -54,7 +55,7 @@ def test_incidents_are_counted_by_state_severity_and_age_since_they_opened(
     commit(make_alert(alert_id="f" * 20, actor="E-9", severity=Severity.CRITICAL))
     dispatcher.step(START + 30 * HOUR)
     first = f"{0:020x}"
-    desk.act(first, "assigned", "kim", START + HOUR, "to lee", owner="lee", state=State.ACKNOWLEDGED)
+    desk.act(first, Assign("lee"), By("kim", START + HOUR))
     now = START + 30 * HOUR + 60
     assert dict(desk.workload(now).incidents) == {
         ("acknowledged", "high", "7d"): 1,
@@ -62,7 +63,7 @@ def test_incidents_are_counted_by_state_severity_and_age_since_they_opened(
         ("open", "critical", "1h"): 1,
     }
     close(desk, first, now)
-    desk.act(first, "reopened", "lee", now + HOUR, "", state=State.OPEN, verdict="", reason="")
+    desk.act(first, Reopen("x"), By("lee", now + HOUR))
     again = desk.workload(now + HOUR + 60).incidents
     assert again["open", "high", "1h"] == 1  # it is as old as its reopening
     assert again["open", "high", "7d"] == 2
@@ -72,7 +73,7 @@ def test_what_was_split_off_is_as_old_as_that(desk: Desk, commit: Callable[..., 
     dispatcher = dispatcher_of(desk, soc=Ear())
     commit(*(make_alert(alert_id=f"{n:020x}") for n in range(2)))
     dispatcher.step(START)
-    desk.split(f"{0:020x}", [f"{1:020x}"], "lee", START + 2 * HOUR)
+    desk.act(f"{0:020x}", Split((f"{1:020x}",)), By("lee", START + 2 * HOUR))
     incidents = desk.workload(START + 2 * HOUR + 60).incidents
     assert {age for _, _, age in incidents} == {"8h", "1h"}
 
@@ -81,12 +82,12 @@ def test_an_incident_is_acknowledged_by_the_first_work_of_a_person(desk: Desk, c
     dispatcher = dispatcher_of(desk, soc=Ear())
     commit(*numbered(3))
     dispatcher.step(START)
-    desk.act(f"{0:020x}", "noted", "lee", START + 60, "looked at")  # a note is no promise
-    desk.act(f"{0:020x}", "moved", "lee", START + 600, "to investigating", state=State.INVESTIGATING)
+    desk.act(f"{0:020x}", Note("looked at"), By("lee", START + 60))  # a note is no promise
+    desk.act(f"{0:020x}", Move(State.INVESTIGATING), By("lee", START + 600))
     close(desk, f"{0:020x}", START + 900)
     close(desk, f"{1:020x}", START + 300)
     assert desk.workload(START + 1_000).acknowledged_s == (300.0, 600.0)
-    desk.act(f"{1:020x}", "reopened", "kim", START + 2_000, "", state=State.OPEN, verdict="", reason="")
+    desk.act(f"{1:020x}", Reopen("x"), By("kim", START + 2_000))
     close(desk, f"{1:020x}", START + 2_050)
     assert desk.workload(START + 3_000).acknowledged_s == (50.0, 300.0, 600.0)
     assert desk.workload(START + 2_040 + WINDOW_S).acknowledged_s == ()
