@@ -4,7 +4,6 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
 BIN := .venv/bin
 READY := .venv/.ready
 POSTGRES = $(shell command -v initdb || ls -d /usr/lib/postgresql/*/bin/initdb 2>/dev/null)
-ALERTMANAGER := .venv/alertmanager/usr/bin/prometheus-alertmanager
 CLUSTERS := /etc/postgresql-common/createcluster.conf
 SYSTEMD = $(shell command -v systemd-analyze)
 RSYSLOG = $(shell command -v rsyslogd || ls /usr/sbin/rsyslogd 2>/dev/null)
@@ -35,30 +34,27 @@ lint: $(READY)  ## ruff, mypy --strict and the import contract
 	$(BIN)/lint-imports
 
 # What tests of real components need and Python packages do not bring; asked of apt only by root and only where missing.
-# Debian's postgresql starts a server of its own when it is installed; the tests start theirs, so it is told not to first.
-# Its Alertmanager does so too and cannot be told, so it is unpacked and not installed.
-# Its rsyslog starts one as well; invoke-rc.d asks policy-rc.d, which says no for as long as the installation takes.
+# Debian starts the servers that it installs; the tests start their own. invoke-rc.d asks policy-rc.d, which says no for as
+# long as an installation takes; PostgreSQL's has to be told not to make a cluster as well.
+define install
+{ test "$$(id -u)" = 0 && command -v apt-get >/dev/null && apt-get update -qq && { \
+	made=; test -e $(POLICY) || { printf '#!/bin/sh\nexit 101\n' >$(POLICY) && chmod +x $(POLICY) && made=yes; }; \
+	DEBIAN_FRONTEND=noninteractive UCF_FORCE_CONFFOLD=1 apt-get install -y -qq --no-install-recommends $(1); \
+	code=$$?; test -z "$$made" || rm $(POLICY); test "$$code" = 0; }; }
+endef
+
 packages:
-	@test -n "$(POSTGRES)" || { test "$$(id -u)" = 0 && command -v apt-get >/dev/null && \
-		mkdir -p /etc/postgresql-common && { test -e $(CLUSTERS) || echo "create_main_cluster = false" >$(CLUSTERS); } && \
-		apt-get update -qq && DEBIAN_FRONTEND=noninteractive UCF_FORCE_CONFFOLD=1 \
-		apt-get install -y -qq --no-install-recommends postgresql; \
-		} || echo "no PostgreSQL: tests that need a PostgreSQL server are skipped" >&2
-	@{ command -v java && command -v mvn; } >/dev/null || { test "$$(id -u)" = 0 && command -v apt-get >/dev/null && \
-		apt-get update -qq && apt-get install -y -qq --no-install-recommends openjdk-17-jre-headless maven; } || \
+	@test -n "$(POSTGRES)" || { mkdir -p $(dir $(CLUSTERS)) && \
+		{ test -e $(CLUSTERS) || echo "create_main_cluster = false" >$(CLUSTERS); } && $(call install,postgresql); } || \
+		echo "no PostgreSQL: tests that need a PostgreSQL server are skipped" >&2
+	@{ command -v java && command -v mvn; } >/dev/null || $(call install,openjdk-17-jre-headless maven) || \
 		echo "no Java or Maven: tests that need a Kafka broker are skipped" >&2
-	@command -v prometheus-alertmanager >/dev/null || command -v alertmanager >/dev/null || test -x $(ALERTMANAGER) || \
-		{ test "$$(id -u)" = 0 && command -v apt-get >/dev/null && apt-get update -qq && mkdir -p .venv/alertmanager && \
-		cd .venv/alertmanager && apt-get download -qq prometheus-alertmanager && dpkg --extract prometheus-alertmanager_*.deb . ; } || \
+	@command -v prometheus-alertmanager >/dev/null || command -v alertmanager >/dev/null || \
+		$(call install,prometheus-alertmanager) || \
 		echo "no Alertmanager: tests that need an Alertmanager are skipped" >&2
-	@test -n "$(RSYSLOG)" || { test "$$(id -u)" = 0 && command -v apt-get >/dev/null && apt-get update -qq && \
-		{ made=; test -e $(POLICY) || { printf '#!/bin/sh\nexit 101\n' >$(POLICY) && chmod +x $(POLICY) && made=yes; }; \
-		DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends rsyslog rsyslog-openssl; \
-		code=$$?; test -z "$$made" || rm $(POLICY); test "$$code" = 0; }; \
-		} || echo "no rsyslog: tests that need an rsyslog server are skipped" >&2
-	@test -n "$(SYSTEMD)" || { test "$$(id -u)" = 0 && command -v apt-get >/dev/null && apt-get update -qq && \
-		DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends systemd; } || \
-		echo "no systemd: tests that need systemd-analyze are skipped" >&2
+	@test -n "$(RSYSLOG)" || $(call install,rsyslog rsyslog-openssl) || \
+		echo "no rsyslog: tests that need an rsyslog server are skipped" >&2
+	@test -n "$(SYSTEMD)" || $(call install,systemd) || echo "no systemd: tests that need systemd-analyze are skipped" >&2
 
 test: lint packages  ## everything: lint, the fast tests, then the slow ones
 	$(BIN)/pytest -q -n 2 -m "not slow"

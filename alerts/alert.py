@@ -96,6 +96,11 @@ def severity_of(risk: float, certain: bool) -> Severity:
     return max(reached, CERTAIN_FLOOR, key=scale.index) if certain else reached
 
 
+def worst_day(alert: Alert) -> Finding:
+    """The finding of the day on which most records were disclosed, and of those days with most customers."""
+    return max(alert.findings, key=lambda finding: (finding.records or 0, finding.customers or 0))
+
+
 def alert_id_of(shard: str, position: str, actor: str, detection: str) -> str:
     """20 hexadecimal characters that name the episode opened at a position, the same in every replay.
 

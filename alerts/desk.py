@@ -7,41 +7,24 @@ from typing import Any, Final
 import msgspec
 import sqlalchemy as sa
 
-from alerts import escalation, feedback, intake, outbox, regroup, schema, tables
+from alerts import access, browse, escalation, intake, outbox, schema, tables, work
+from alerts.access import Token
 from alerts.alert import Alert, Severity
+from alerts.browse import Decided, Dossier, Task, Wanted
 from alerts.database import Database
-from alerts.errors import AmbiguousAlertError, IncidentError, StaleOwnerError, UnknownAlertError
+from alerts.errors import StaleOwnerError
 from alerts.escalation import Level
-from alerts.incident import Entry, Incident, State, Verdict
-from alerts.pipeline import Matcher, Silence, Stage
-from alerts.receivers.receiver import Phase
+from alerts.feedback import Exceptions, Feedback
+from alerts.inbound.hearing import Heard, hear
+from alerts.inbound.sender import Said
+from alerts.incident import Incident, State, Verdict
+from alerts.pipeline import Matching, Silence, Stage
+from alerts.statistics import Statistics, statistics_of
+from alerts.work import Act, By
 
 DESK: Final = "desk"
 """The name of the queue among the receivers of the outbox, and of its owner among the shards."""
-LONGEST_TEXT: Final = 4_000
 AT_ONCE: Final = 200
-
-
-class Task(msgspec.Struct, frozen=True, kw_only=True):
-    """One alert that a receiver is to be told of: in which phase and revision, and how often that was tried.
-
-    `state` is `waiting`, `told`, or `dead`, when a person must look; `due` is when to try (again) and `since` since
-    when it has waited, both Unix seconds. `detail` is what the receiver last said.
-    `level` is that of the escalation by which it is told, 0 for none.
-    """
-
-    receiver: str
-    alert_id: str
-    incident_id: str
-    revision: int
-    phase: Phase
-    state: str
-    attempts: int
-    due: float
-    since: float
-    detail: str
-    remote_id: str
-    level: int = 0
 
 
 class Desk:
@@ -81,7 +64,7 @@ class Desk:
         with self._transaction() as connection:
             connection.execute(tables.HOLD, {"shard": DESK})  # those who look at the queue take in as well
             waiting = outbox.of_receiver(connection, DESK, AT_ONCE)
-            moment = intake.moment_of(connection, _silences(connection, now), now)
+            moment = intake.moment_of(connection, browse.silences(connection, now), now)
             for delivery in waiting:
                 intake.admit(connection, delivery, stages, receivers, moment)
             outbox.remove(connection, waiting)
@@ -111,7 +94,7 @@ class Desk:
         )
         with self._transaction() as connection:
             found = connection.execute(query).mappings().all()
-        return [(_task(one), msgspec.json.decode(one["body"], type=Alert)) for one in found]
+        return [(browse.task(one), msgspec.json.decode(one["body"], type=Alert)) for one in found]
 
     def next_due(self) -> dict[str, float]:
         """When each receiver is next to be told of something, those of whom anything waits."""
@@ -137,221 +120,183 @@ class Desk:
                 )
                 connection.execute(sa.update(row).where(this & same).values(**changes))
 
-    def tasks(self, *, state: str | None = None) -> list[Task]:
-        """Deliveries, by receiver and alert: all, or those in one state."""
+    def tasks(
+        self,
+        *,
+        state: str | None = None,
+        receiver: str | None = None,
+        after: tuple[str, str] | None = None,
+        most: int | None = None,
+    ) -> list[Task]:
+        """Deliveries by receiver and alert: in one state, of one receiver, so many after a receiver and an alert."""
         row = tables.deliveries
-        query = sa.select(row).order_by(row.c.receiver, row.c.alert_id)
+        these = [column == value for column, value in ((row.c.state, state), (row.c.receiver, receiver)) if value]
         with self._transaction() as connection:
-            found = connection.execute(query if state is None else query.where(row.c.state == state)).mappings().all()
-        return [_task(one) for one in found]
+            return browse.tasks(connection, *these, after=after, limit=most)
 
-    def retry(self, receiver: str | None, now: float) -> int:
+    def retry(self, receiver: str | None, by: By) -> int:
         """Let dead deliveries wait again, those of one receiver or all; how many."""
-        row = tables.deliveries
-        dead = row.c.state == "dead" if receiver is None else (row.c.state == "dead") & (row.c.receiver == receiver)
         with self._transaction() as connection:
-            return connection.execute(
-                sa.update(row).where(dead).values(state="waiting", due=now, since=now, attempts=0)
-            ).rowcount
+            return work.retry(connection, receiver, by)
 
     def incidents(self, states: Sequence[State] = ()) -> list[Incident]:
         """Incidents in some states, or all, the one with the highest risk first."""
-        row = tables.incidents
-        query = sa.select(row).order_by(row.c.risk.desc(), row.c.incident_id)
-        if states:
-            query = query.where(row.c.state.in_([state.value for state in states]))
         with self._transaction() as connection:
-            return [_incident(one) for one in connection.execute(query).mappings()]
+            return browse.incidents(connection, Wanted(states=tuple(states)))
 
-    def incident(self, incident_id: str) -> tuple[Incident, list[Alert], list[Entry]]:
-        """The incident whose id is, or alone begins with, `incident_id`; with its alerts and its history.
+    def some_incidents(self, wanted: Wanted, after: tuple[float, str] | None, most: int) -> list[tuple[Incident, str]]:
+        """Incidents with their versions, the one with the highest risk first; so many after a risk and an id."""
+        with self._transaction() as connection:
+            found = browse.incidents(connection, wanted, after, most)
+            return list(zip(found, browse.versions(connection, found), strict=True))
+
+    def incident(self, incident_id: str) -> Dossier:
+        """All there is about the incident whose id is, or alone begins with, `incident_id`.
 
         Raises:
             UnknownAlertError, AmbiguousAlertError: none, or several, begin so.
         """
-        log = tables.incident_log
         with self._transaction() as connection:
-            incident = self._found(connection, incident_id)
-            alerts = _alerts(connection, incident.incident_id)
-            entries = connection.execute(
-                sa.select(log.c.time, log.c.author, log.c.act, log.c.text)
-                .where(log.c.incident_id == incident.incident_id)
-                .order_by(log.c.number)
-            ).all()
-        return incident, alerts, [Entry(*entry) for entry in entries]
+            return browse.dossier(connection, incident_id)
 
-    def decisions(self, alert_id: str) -> list[tuple[int, str, str, str]]:
-        """What was decided about an alert: revision, stage, reason and detail, in order."""
-        row = tables.decisions
-        query = sa.select(row.c.revision, row.c.stage, row.c.reason, row.c.detail).where(row.c.alert_id == alert_id)
-        with self._transaction() as connection:
-            return [tuple(one) for one in connection.execute(query.order_by(row.c.revision, row.c.time))]
-
-    def act(self, incident_id: str, act: str, author: str, now: float, text: str = "", **changes: Any) -> Incident:
-        """Change an incident and note it; closing resolves its alerts at their receivers, reopening fires them again.
-
-        A verdict is told to the detector, and what it said is taken back when the incident is opened again.
+    def alert(self, alert_id: str) -> tuple[Alert, str, list[Decided]]:
+        """An alert, the incident that it is in, "" for none yet, and what was decided about it.
 
         Raises:
-            IncidentError: it is closed already, was merged, or the text is too long.
+            UnknownAlertError: there is none.
         """
-        if len(text) > LONGEST_TEXT:
-            raise IncidentError(f"a text of {len(text):,} characters; keep it to {LONGEST_TEXT:,}")
-        row = tables.incidents
+        with self._transaction() as connection:
+            return browse.alert(connection, alert_id)
+
+    def hear(self, receiver: str, said: Said, now: float) -> Heard:
+        """Take what a receiver says of the alerts that it was told of; the same again changes nothing.
+
+        Raises:
+            StaleError: it happened too long ago.
+        """
         with self._transaction() as connection:
             connection.execute(tables.HOLD, {"shard": DESK})
-            incident = self._found(connection, incident_id)
-            reopened = incident.state is State.CLOSED and changes.get("state", State.CLOSED) is not State.CLOSED
-            if changes and (incident.merged_into or not reopened):
-                _require_open(incident)
-            this = row.c.incident_id == incident.incident_id
-            if reopened:
-                changes |= intake.UNANSWERED
-            if changes:
-                connection.execute(sa.update(row).where(this).values(**changes))
-            intake.note(connection, incident.incident_id, Entry(now, author, act, text))
-            if changes.get("state") is State.CLOSED or reopened:
-                phase = Phase.FIRING if reopened else Phase.RESOLVED
-                intake.turn(connection, incident.incident_id, phase, now)
-            if reopened:
-                feedback.withdraw(connection, incident.incident_id, author, now)
-            elif changes.get("verdict"):
-                said, alerts = (author, changes.get("reason", ""), now), _alerts(connection, incident.incident_id)
-                feedback.give(connection, incident.incident_id, alerts, Verdict(changes["verdict"]), said)
-            return self._found(connection, incident.incident_id)
+            return hear(connection, receiver, said, now)
 
-    def merge(self, incident_id: str, into: str, author: str, now: float) -> Incident:
-        """Move all alerts of an incident to another, which is given back; the former is closed and points there.
+    def cursor(self, receiver: str) -> float | None:
+        """Until when everything that a receiver has to say was read, in Unix seconds; None where it never was."""
+        row = tables.cursors
+        with self._transaction() as connection:
+            found = connection.execute(sa.select(row.c.time).where(row.c.receiver == receiver)).scalar()
+        return None if found is None else float(found)
 
-        Receivers are told nothing by that: the alerts go on. `split` undoes it.
+    def keep_cursor(self, receiver: str, time: float) -> None:
+        """Note until when that is.
 
         Raises:
-            IncidentError: one of them is closed, or both are the same.
+            StaleOwnerError: somebody else delivers now.
+        """
+        row = tables.cursors
+        with self._transaction() as connection:
+            self._require_owner(connection)
+            if connection.execute(sa.update(row).where(row.c.receiver == receiver).values(time=time)).rowcount == 0:
+                connection.execute(sa.insert(row).values(receiver=receiver, time=time))
+
+    def act(self, incident_id: str, act: Act, by: By) -> tuple[Incident, str]:
+        """Do something to an incident, wholly or not at all; what it comes to, and the version of that.
+
+        Raises:
             UnknownAlertError, AmbiguousAlertError: none, or several, begin so.
+            ChangedError: it is not as whoever acts has seen it.
+            IncidentError: its state does not allow it, or a text is too long.
         """
         with self._transaction() as connection:
             connection.execute(tables.HOLD, {"shard": DESK})
-            source, target = self._found(connection, incident_id), self._found(connection, into)
-            for one in (source, target):
-                _require_open(one)
-            regroup.merge(connection, source, target, author, now)
-            return self._found(connection, target.incident_id)
-
-    def split(self, incident_id: str, alert_ids: Sequence[str], author: str, now: float) -> Incident:
-        """Move some alerts of an incident to one of their own, which is given back. `merge` undoes it.
-
-        Raises:
-            IncidentError: it is closed, no alert is named, or the one that gave the incident its id.
-            UnknownAlertError: an id begins none or several of its alerts.
-        """
-        with self._transaction() as connection:
-            connection.execute(tables.HOLD, {"shard": DESK})
-            source = self._found(connection, incident_id)
-            _require_open(source)
-            return self._found(connection, regroup.split(connection, source, alert_ids, author, now))
+            outcome = work.perform(connection, incident_id, act, by)
+            return outcome, browse.versions(connection, [outcome])[0]
 
     def silence(self, silence: Silence) -> int:
-        """Keep a silence; its number."""
-        row = tables.silences
-        fields = msgspec.structs.asdict(silence) | {"matcher": msgspec.json.encode(silence.matcher).decode()}
-        del fields["silence_id"]
-        with self._transaction() as connection:
-            return int(connection.execute(sa.insert(row).values(**fields).returning(row.c.silence_id)).scalar_one())
+        """Keep a silence; its number.
 
-    def silences(self, now: float) -> list[Silence]:
-        """The silences that have not ended."""
+        Raises:
+            IncidentError: it would silence everything.
+        """
         with self._transaction() as connection:
-            return _silences(connection, now)
+            return work.silence(connection, silence)
 
-    def expire(self, silence_id: int, now: float) -> bool:
+    def silences(self, now: float, *, every: bool = False) -> list[Silence]:
+        """The silences that have not ended, or all there ever were."""
+        with self._transaction() as connection:
+            return browse.silences(connection, now, every=every)
+
+    def expire(self, silence_id: int, by: By) -> bool:
         """End a silence now; whether there was one to end."""
-        row = tables.silences
-        this = (row.c.silence_id == silence_id) & (row.c.ends > now)
         with self._transaction() as connection:
-            return connection.execute(sa.update(row).where(this).values(ends=now)).rowcount > 0
+            return work.expire(connection, silence_id, by)
 
-    def would_hide(self, matcher: Matcher, most: int = 1_000) -> list[tuple[Alert, Verdict]]:
-        """Which of the newest alerts a silence would have hidden, with the verdict on each."""
-        alerts, joined, incidents = tables.alerts, tables.incident_alerts, tables.incidents
-        query = (
-            sa.select(alerts.c.body, incidents.c.verdict)
-            .outerjoin(joined, joined.c.alert_id == alerts.c.alert_id)
-            .outerjoin(incidents, incidents.c.incident_id == joined.c.incident_id)
-            .order_by(alerts.c.opened_at.desc())
-            .limit(most)
-        )
+    def would_hide(self, matcher: Matching, most: int = 1_000) -> list[tuple[Alert, Verdict]]:
+        """Which of the newest alerts a silence or exceptions would have hidden, with the verdict on each."""
         with self._transaction() as connection:
-            found = connection.execute(query).all()
-        pairs = [(msgspec.json.decode(body, type=Alert), Verdict(verdict or "")) for body, verdict in found]
-        return [(alert, verdict) for alert, verdict in pairs if matcher.matches(alert)]
+            return browse.hidden(connection, matcher, most)
 
-    def withdraw_feedback(self, number: int, author: str, now: float) -> bool:
+    def withdraw_feedback(self, number: int, by: By) -> bool:
         """Take back what a verdict said to the detector, and leave the verdict; whether there was anything."""
         with self._transaction() as connection:
-            incident_id = feedback.withdraw_one(connection, number, author, now)
-            if incident_id is not None:
-                intake.note(connection, incident_id, Entry(now, author, "withdrew", f"feedback {number}"))
-        return incident_id is not None
+            return work.withdraw(connection, number, by)
 
-    def feedback(self) -> list[tuple[feedback.Feedback, int]]:
-        """All that verdicts ever said to the detector, and on how many days of a shard each has made a difference."""
-        row = tables.checkpoints
+    def expect(self, exceptions: Exceptions, by: By) -> list[int]:
+        """Keep exceptions; their numbers. `withdraw_feedback` takes one back.
+
+        Raises:
+            IncidentError: the reason is too long.
+        """
         with self._transaction() as connection:
-            found = feedback.given(connection, every=True)
-            counters = connection.execute(sa.select(row.c.counters).where(row.c.counters.is_not(None))).scalars().all()
-        counted = [msgspec.json.decode(one, type=dict[str, int]) for one in counters]
-        return [(one, sum(counts.get(f"feedback.{one.number}", 0) for counts in counted)) for one in found]
+            return work.expect(connection, exceptions, by)
+
+    def feedback(self) -> list[tuple[Feedback, int]]:
+        """All that verdicts ever said to the detector, and on how many days of a shard each has made a difference."""
+        with self._transaction() as connection:
+            return browse.taught(connection)
+
+    def statistics(self, days: int, now: float) -> Statistics:
+        """How the queue stands, and how the work of the last days went."""
+        with self._transaction() as connection:
+            return statistics_of(connection, days, now)
+
+    def add_token(self, token: Token, secret: bytes) -> str:
+        """Let somebody use the API; the token as it is shown, once.
+
+        Raises:
+            AccessError: the name is none, or somebody's who has a token that is valid.
+        """
+        with self._transaction() as connection:
+            connection.execute(tables.HOLD, {"shard": DESK})
+            return access.add(connection, token, secret)
+
+    def tokens(self) -> list[Token]:
+        """All tokens there ever were, by name."""
+        with self._transaction() as connection:
+            return access.listed(connection)
+
+    def revoke_token(self, name: str, now: float) -> bool:
+        """Let nobody in by this name's token any more; whether there was one that is valid."""
+        with self._transaction() as connection:
+            return access.revoke(connection, name, now)
+
+    def bearer(self, shown: str, now: float) -> Token | None:
+        """Whose token this is, None where it lets nobody in."""
+        with self._transaction() as connection:
+            return access.bearer(connection, shown, now)
+
+    def check(self) -> None:
+        """Require that the database can be reached and is of this release's version.
+
+        Raises:
+            UnavailableError, StoreError: it cannot, or is not.
+        """
+        schema.prepare(self._database)
 
     def close(self) -> None:
         """Let go of the database; closing twice is the same as once."""
         self._database.close()
-
-    def _found(self, connection: sa.Connection, begins: str) -> Incident:
-        row = tables.incidents
-        this = row.c.incident_id.startswith(begins.lower(), autoescape=True)
-        found = connection.execute(sa.select(row).where(this).limit(2)).mappings().all() if begins else []
-        if len(found) != 1:
-            kind = AmbiguousAlertError if found else UnknownAlertError
-            how_many = "several incidents begin" if found else "no incident begins"
-            raise kind(f"{self._database.place}: {how_many} with {begins!r}; list the incidents for their ids")
-        return _incident(found[0])
 
     def _require_owner(self, connection: sa.Connection) -> None:
         row = tables.checkpoints
         epoch = connection.execute(sa.select(row.c.epoch).where(row.c.shard == DESK).with_for_update()).scalar()
         if epoch != self._epoch:
             raise StaleOwnerError(f"{self._database.place}: another process delivers now; stop this one")
-
-
-def _require_open(incident: Incident) -> None:
-    if incident.merged_into:
-        where = incident.merged_into
-        raise IncidentError(f"incident {incident.incident_id} was merged into {where}; work there, or split alerts off")
-    if incident.state is State.CLOSED:
-        raise IncidentError(f"incident {incident.incident_id} is closed; reopen it first")
-
-
-def _alerts(connection: sa.Connection, incident_id: str) -> list[Alert]:
-    """Those of an incident, in the order in which they opened."""
-    row, joined = tables.alerts, tables.incident_alerts
-    query = (
-        sa.select(row.c.body)
-        .join(joined, joined.c.alert_id == row.c.alert_id)
-        .where(joined.c.incident_id == incident_id)
-        .order_by(row.c.opened_at, row.c.alert_id)
-    )
-    return [msgspec.json.decode(body, type=Alert) for body in connection.execute(query).scalars()]
-
-
-def _task(row: Mapping[Any, Any]) -> Task:
-    return msgspec.convert({name: row[name] for name in Task.__struct_fields__}, Task)
-
-
-def _incident(row: Mapping[Any, Any]) -> Incident:
-    return msgspec.convert({name: row[name] for name in Incident.__struct_fields__}, Incident)
-
-
-def _silences(connection: sa.Connection, now: float) -> list[Silence]:
-    row = tables.silences
-    found = connection.execute(sa.select(row).where(row.c.ends > now).order_by(row.c.silence_id)).mappings()
-    return [Silence(**{**one, "matcher": msgspec.json.decode(one["matcher"], type=Matcher)}) for one in found]

@@ -8,7 +8,8 @@ from typing import Any, Final, Protocol
 import msgspec
 
 from alerts.alert import Alert
-from alerts.desk import Desk, Task
+from alerts.browse import Task
+from alerts.desk import Desk
 from alerts.escalation import Level
 from alerts.intake import NEVER
 from alerts.pipeline import Stage
@@ -84,6 +85,13 @@ class Dispatcher:
         """How long nothing is due, at most `longest` seconds."""
         times = [max(due, self._free(name)) for name, due in self._desk.next_due().items() if name in self._posts]
         return min(max(min(times, default=now + longest) - now, 0.0), longest)
+
+    def may_call(self, name: str, now: float) -> bool:
+        """Whether a receiver may be called now for another reason, which is counted as a call if so."""
+        if now < self._free(name):
+            return False
+        self._calls[name].append(now)
+        return True
 
     def close(self) -> None:
         """Let go of the receivers."""

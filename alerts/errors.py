@@ -6,7 +6,13 @@ AlertsError
 ├── SnapshotError        a condenser's snapshot cannot be restored
 ├── LinesError           a file of alerts cannot be written, or a line of it cannot be read
 ├── IncidentError        an incident cannot be changed as was asked
+│   └── ChangedError         somebody was faster
+├── AccessError          a token cannot be given as was asked
 ├── ReceiverError        a receiver's configuration or secret cannot be used
+├── RefusedError         what a sender says is not taken
+│   ├── ForgedError          nobody who knows its secret has sent it
+│   ├── StaleError           it was sent too long ago, or is not yet
+│   └── MalformedError       it cannot be read
 └── StoreError           the database cannot do what was asked; nothing was half written
     ├── UnavailableError     the database is away or busy; doing the same again later is harmless
     ├── StaleOwnerError      the shard has a newer owner
@@ -38,8 +44,32 @@ class IncidentError(AlertsError, ValueError):
     """An incident's state does not allow what was asked."""
 
 
+class ChangedError(IncidentError):
+    """An incident is not any more as whoever acts has seen it."""
+
+
+class AccessError(AlertsError, ValueError):
+    """A token cannot be given: its name is taken, reserved or none."""
+
+
 class ReceiverError(AlertsError, ValueError):
     """A receiver cannot be used as it is configured; the message never repeats a secret."""
+
+
+class RefusedError(AlertsError, ValueError):
+    """What came in is not taken; nothing was changed. The message repeats nothing of it."""
+
+
+class ForgedError(RefusedError):
+    """No signature or secret of the sender is with it."""
+
+
+class StaleError(RefusedError):
+    """The time that it gives is too far from now."""
+
+
+class MalformedError(RefusedError):
+    """It is not in the sender's form."""
 
 
 class StoreError(AlertsError):

@@ -23,6 +23,8 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     alerted; None when no single number decides. `event_ids` names at most 20 contributing events out of
     `event_count`. `technique` is a MITRE ATT&CK id, `sentence` plain words for a person, `model_version` what
     to load to repeat the judgement. A `certain` finding (a honey record was opened) needs no statistics.
+    What the actor touched on that working day up to then, None where it is not known: about how many `customers`,
+    how many of their `records` were disclosed and of those `exported`, and the most sensitive `data_class`.
 
     Raises:
         ContractError: a time that is not aware UTC, a number not finite or out of bounds, too many ids.
@@ -44,6 +46,10 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     threshold: float | None
     model_version: str
     certain: bool = False
+    customers: int | None = None
+    records: int | None = None
+    exported: int | None = None
+    data_class: str | None = None
 
     def __post_init__(self) -> None:
         where = f"finding of {self.detection!r}"
@@ -54,8 +60,10 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
                 force_setattr(self, name, _finite(number, f"{where}: {name}"))
         if not 0.0 <= self.p_value <= 1.0:
             raise ContractError(f"{where}: p_value is {self.p_value}; give a probability from 0 to 1")
-        for name in ("event_count", "sample_size", "peer_sample_size"):
-            force_setattr(self, name, _count(getattr(self, name), f"{where}: {name}"))
+        for name in ("event_count", "sample_size", "peer_sample_size", "customers", "records", "exported"):
+            count = getattr(self, name)
+            if count is not None:
+                force_setattr(self, name, _count(count, f"{where}: {name}"))
         if len(self.event_ids) > MAX_EVENT_IDS:
             raise ContractError(f"{where}: {len(self.event_ids)} event_ids; name at most {MAX_EVENT_IDS}")
         if self.event_count < len(self.event_ids):

@@ -74,6 +74,7 @@ def turn(connection: sa.Connection, incident_id: str, phase: Phase, now: float) 
     """Tell all receivers that know of an incident's alerts that these are over, or go on."""
     row = tables.deliveries
     changes = {"phase": phase.value, "state": "waiting", "due": now, "since": now, "attempts": 0, "level": 0}
+    changes |= {"answer": ""} if phase is Phase.FIRING else {}
     connection.execute(sa.update(row).where(row.c.incident_id == incident_id).values(**changes))
 
 
@@ -223,7 +224,7 @@ def wait(connection: sa.Connection, receiver: str, what: Waiting) -> None:
     this = (row.c.receiver == receiver) & (row.c.alert_id == what.alert_id)
     fields: dict[str, Any] = {
         "incident_id": what.incident_id, "revision": what.revision, "phase": Phase.FIRING.value, "state": "waiting",
-        "attempts": 0, "due": what.due, "since": what.due, "detail": "", "level": what.level,
+        "attempts": 0, "due": what.due, "since": what.due, "detail": "", "level": what.level, "answer": "",
     }  # fmt: skip
     if connection.execute(sa.update(row).where(this).values(**fields)).rowcount == 0:
         begin = {"receiver": receiver, "alert_id": what.alert_id, "remote_id": "", "admitted": what.now}

@@ -84,6 +84,13 @@ class Stage(Protocol):
         """Which of the receivers remain, and why."""
 
 
+class Matching(Protocol):
+    """Says of some alerts that it is about them."""
+
+    def matches(self, alert: Alert) -> bool:
+        """Whether it is about this one."""
+
+
 class Matcher(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Matches alerts; what is empty matches any. `severity` is the mildest, the others name any one of several."""
 
@@ -110,7 +117,10 @@ class Matcher(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Silence(msgspec.Struct, frozen=True, kw_only=True):
-    """Tells nobody of what matches, from `starts` until before `ends` (Unix seconds); who wanted that, and why."""
+    """Tells nobody of what matches, from `starts` until before `ends` (Unix seconds); who wanted that, and why.
+
+    `ended_by` is who ended it early, "" for nobody.
+    """
 
     silence_id: int = 0
     matcher: Matcher
@@ -118,12 +128,13 @@ class Silence(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
     starts: float
     ends: float
+    ended_by: str = ""
 
 
 class Route(msgspec.Struct, frozen=True, kw_only=True):
     """Tells receivers, and those on call, of what matches: at any hour, or only in or outside of working hours.
 
-    Those are 9 to 18, local time.
+    Those are 9 to 18, local time. `data_classes` are compared with the most sensitive class of each finding's day.
     """
 
     receivers: tuple[str, ...] = ()
@@ -131,6 +142,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     severity: Severity = Severity.LOW
     detections: tuple[str, ...] = ()
     departments: tuple[str, ...] = ()
+    data_classes: tuple[str, ...] = ()
     hours: str = "any"
 
 
@@ -190,9 +202,11 @@ class Routing:
     def _matches(self, route: Route, case: Case) -> bool:
         matcher = Matcher(severity=route.severity, departments=route.departments)
         found = {finding.detection for finding in case.alert.findings}
+        classes = {finding.data_class for finding in case.alert.findings}
         return (
             matcher.matches(case.alert)
             and (not route.detections or bool(found & set(route.detections)))
+            and (not route.data_classes or bool(classes & set(route.data_classes)))
             and route.hours in ("any", self._hours(case.now))
         )
 

@@ -21,7 +21,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import Double
 
-VERSIONS = ("0001", "0002", "0003", "0004", "0005", "0006")
+VERSIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008")
 """The schema's versions, oldest first, as the files of `alerts/migrations/versions` are numbered."""
 
 metadata = MetaData()
@@ -165,6 +165,8 @@ deliveries = Table(
     Column("remote_id", Text, nullable=False),
     Column("admitted", Double, nullable=False, server_default=text("0")),
     Column("level", Integer, nullable=False, server_default=text("0")),
+    Column("answer", String(16), nullable=False, server_default=text("''")),
+    Column("answered", Double, nullable=False, server_default=text("0")),
     Index("ix_deliveries_state_due", "state", "due"),
     Index("ix_deliveries_admitted", "admitted"),
 )
@@ -178,6 +180,7 @@ silences = Table(
     Column("reason", Text, nullable=False),
     Column("starts", Double, nullable=False),
     Column("ends", Double, nullable=False),
+    Column("ended_by", String, nullable=False, server_default=text("''")),
 )
 
 # The number is never given again: a shard's state names what it has learned from by it.
@@ -197,6 +200,36 @@ feedback = Table(
     Column("withdrawn", Double, nullable=True),
     Column("withdrawn_by", String, nullable=False),
     sqlite_autoincrement=True,
+)
+
+# Of a token there is only what its secret hashes to; a name may have had several.
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("number", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    Column("name", ordered(64), nullable=False, index=True),
+    Column("role", String(16), nullable=False),
+    Column("sha256", String(64), nullable=False, unique=True),
+    Column("created", Double, nullable=False),
+    Column("expires", Double, nullable=False),
+    Column("revoked", Double, nullable=True),
+)
+
+# What senders said, by a digest of their own id for it, for as long as they may say it again.
+heard = Table(
+    "heard",
+    metadata,
+    Column("receiver", ordered(64), primary_key=True),
+    Column("event", ordered(40), primary_key=True),
+    Column("time", Double, nullable=False, index=True),
+)
+
+# Until when everything that a receiver has to say was read, where it is asked.
+cursors = Table(
+    "cursors",
+    metadata,
+    Column("receiver", ordered(64), primary_key=True),
+    Column("time", Double, nullable=False),
 )
 
 # One statement, so that of two that are the first at once the second counts on instead of failing.

@@ -89,8 +89,18 @@ def _finding_facts(finding: Finding, zone: tzinfo) -> Table:
         ("how rare", _plain(_how_rare(finding))),
         ("no alert", _plain(_no_alert(finding))),
         ("events", _plain(_events(finding))),
+        ("data", _plain(_data(finding))),
         ("technique", _plain(f"ATT&CK {finding.technique}{named}")),
     )
+
+
+def _data(finding: Finding) -> str:
+    if finding.customers is None:
+        return "not known"
+    amounts = (
+        f"about {finding.customers:,} customers, {finding.records:,} records disclosed, {finding.exported:,} taken out"
+    )
+    return f"{amounts}, most sensitive class {finding.data_class or 'not known'}; all of that day"
 
 
 def _normal(expected: float | None, unit: str, sample_size: int, noun: str) -> str:

@@ -9,10 +9,12 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from hashlib import blake2b
 from pathlib import Path
+from secrets import token_bytes
 from threading import Event, Thread
 from types import FrameType
 from typing import TYPE_CHECKING, BinaryIO, Final
 
+from alerts.access import SECRET_BYTES
 from alerts.alert import Alert
 from alerts.desk import DESK
 from alerts.errors import StoreError
@@ -99,6 +101,7 @@ def deliver(config: Config, log: Log) -> int:
     """
     from detector.deliver import deliver as tell  # noqa: PLC0415 - a run does not need the receivers
     from detector.deliver import open_desk, open_dispatcher  # noqa: PLC0415
+    from detector.inbound import open_poller  # noqa: PLC0415
 
     if not config.delivery.receivers:
         raise ConfigError("delivery.receivers is empty; name at least one in a table [delivery.receivers.NAME]")
@@ -107,8 +110,31 @@ def deliver(config: Config, log: Log) -> int:
         desk.acquire()
         log.info("delivering", to=sorted(config.delivery.receivers))
         heard = _Heard(log)
-        tried = tell(open_dispatcher(config, desk, stack, heard), stop, now, heard.away)
+        dispatcher = open_dispatcher(config, desk, stack, heard)
+        poller = open_poller(config, desk, stack, dispatcher.may_call, heard.asked)
+        tried = tell(dispatcher, poller, stop, now, heard.away)
         log.info("stopped", signal=stop.signal, tried=tried)
+        return INTERRUPTED if stop.signal == signal.SIGINT else 0
+
+
+def new_secret() -> bytes:
+    """What nobody can guess, for a token."""
+    return token_bytes(SECRET_BYTES)
+
+
+def serve(config: Config, log: Log) -> int:
+    """Serve the API until a signal comes; the exit code: 130 after SIGINT, else 0.
+
+    Raises:
+        DetectorError, AlertsError: in words for the person who started it.
+    """
+    from detector.serve import opened  # noqa: PLC0415 - nothing else needs a web server
+    from detector.serve import serve as serve_until  # noqa: PLC0415
+
+    with _stopping() as stop, opened(config, now, log) as app:
+        if not stop.signal:
+            serve_until(app, config.api, log)
+        log.info("stopped", signal=stop.signal)
         return INTERRUPTED if stop.signal == signal.SIGINT else 0
 
 
@@ -122,6 +148,11 @@ class _Heard:
             self.log.warning("delivery", receiver=receiver, result=outcome.result.value, why=outcome.detail)
         else:
             self.log.info("delivery", receiver=receiver, result=outcome.result.value)
+
+    def asked(self, receiver: str, outcome: "Outcome") -> None:
+        """Say how asking went, where it went wrong."""
+        if outcome.detail:
+            self.log.warning("asked", receiver=receiver, result=outcome.result.value, why=outcome.detail)
 
     def away(self, why: str) -> None:
         """Say that the store is away."""

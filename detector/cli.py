@@ -23,6 +23,7 @@ from detector import (
     cli_incidents,
     cli_records,
     cli_rekey,
+    cli_serve,
     cli_topics,
 )
 from detector.cli_options import (
@@ -61,9 +62,12 @@ app.add_typer(cli_topics.topics, name="topics")
 app.command("rekey")(cli_rekey.rekey)
 app.add_typer(cli_incidents.incidents, name="incidents")
 app.add_typer(cli_feedback.feedback, name="feedback")
+app.add_typer(cli_feedback.exceptions, name="exceptions")
 app.add_typer(cli_incidents.silences, name="silences")
 app.add_typer(cli_incidents.deliveries, name="deliveries")
 app.add_typer(cli_incidents.receivers, name="receivers")
+app.add_typer(cli_serve.tokens, name="tokens")
+app.command("serve")(cli_serve.serve)
 app.command("backup")(cli_backup.backup)
 app.command("restore")(cli_backup.restore)
 app.command("doctor")(cli_doctor.doctor)

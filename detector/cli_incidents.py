@@ -2,7 +2,7 @@
 
 # ruff: noqa: PLC0415 - a command imports what it needs when it runs, so that --help answers at once
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,8 +14,9 @@ from detector.cli_options import say
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
+    from alerts.alert import Alert
     from alerts.desk import Desk
-    from alerts.pipeline import Matcher
+    from alerts.incident import Verdict
     from detector.config import Config
 
 incidents = typer.Typer(help="The queue: see incidents, work on them, close them.", rich_markup_mode=None)
@@ -55,10 +56,8 @@ def show(incident_id: ID, config: CONFIG = None, state: STATE = None) -> None:
     from alerts.queue import incident_detail
 
     with desk_of(config, state) as (desk, settings):
-        incident, alerts, entries = desk.incident(incident_id)
-        told = [task for task in desk.tasks() if task.incident_id == incident.incident_id]
-        decisions = {alert.alert_id: desk.decisions(alert.alert_id) for alert in alerts}
-    Console().print(incident_detail(incident, alerts, entries, told, decisions, _zone(settings)))
+        found = desk.incident(incident_id)
+    Console().print(incident_detail(found, _zone(settings)))
 
 
 @incidents.command("assign")
@@ -70,12 +69,10 @@ def assign(
     state: STATE = None,
 ) -> None:
     """Give an incident to somebody; an open one is acknowledged by that."""
-    from alerts.incident import State
+    from alerts.work import Assign, By
 
     with desk_of(config, state) as (desk, _):
-        former, _, _ = desk.incident(incident_id)
-        changes = {"owner": owner} | ({"state": State.ACKNOWLEDGED} if former.state is State.OPEN else {})
-        found = desk.act(incident_id, "assigned", by, _now(), f"to {owner}", **changes)
+        found, _ = desk.act(incident_id, Assign(owner), By(by, _now()))
     say(f"{found.incident_id}: {found.state.value}, with {found.owner}")
 
 
@@ -88,8 +85,10 @@ def note(
     state: STATE = None,
 ) -> None:
     """Write a line into the history."""
+    from alerts.work import By, Note
+
     with desk_of(config, state) as (desk, _):
-        desk.act(incident_id, "noted", by, _now(), text)
+        desk.act(incident_id, Note(text), By(by, _now()))
 
 
 @incidents.command("move")
@@ -102,11 +101,12 @@ def move(
 ) -> None:
     """Say how far the work has come."""
     from alerts.incident import State
+    from alerts.work import STAGES, By, Move
 
-    if to not in (State.ACKNOWLEDGED, State.INVESTIGATING, State.CONTAINED):
+    if to not in STAGES:
         raise typer.BadParameter("acknowledged, investigating or contained; close and reopen have their own commands")
     with desk_of(config, state) as (desk, _):
-        desk.act(incident_id, "moved", by, _now(), f"to {to}", state=State(to))
+        desk.act(incident_id, Move(State(to)), By(by, _now()))
 
 
 @incidents.command("close")
@@ -119,14 +119,13 @@ def close(
     state: STATE = None,
 ) -> None:
     """Close an incident with a verdict; its alerts are resolved at their receivers."""
-    from alerts.incident import State, Verdict
+    from alerts.incident import Verdict
+    from alerts.work import VERDICTS, By, Close
 
-    known = [one.value for one in Verdict if one.value]
-    if verdict not in known:
-        raise typer.BadParameter(f"{verdict!r} is none of {', '.join(known)}", param_hint="--verdict")
+    if verdict not in VERDICTS:
+        raise typer.BadParameter(f"{verdict!r} is none of {', '.join(VERDICTS)}", param_hint="--verdict")
     with desk_of(config, state) as (desk, _):
-        changes = {"state": State.CLOSED, "verdict": verdict, "reason": reason}
-        found = desk.act(incident_id, "closed", by, _now(), f"{verdict}: {reason}", **changes)
+        found, _ = desk.act(incident_id, Close(Verdict(verdict), reason), By(by, _now()))
     say(f"{found.incident_id}: closed as {verdict}")
 
 
@@ -139,10 +138,10 @@ def reopen(
     state: STATE = None,
 ) -> None:
     """Open a closed incident again; its verdict is taken back."""
-    from alerts.incident import State
+    from alerts.work import By, Reopen
 
     with desk_of(config, state) as (desk, _):
-        desk.act(incident_id, "reopened", by, _now(), reason, state=State.OPEN, verdict="", reason="")
+        desk.act(incident_id, Reopen(reason), By(by, _now()))
 
 
 @incidents.command("merge")
@@ -154,9 +153,11 @@ def merge(
     state: STATE = None,
 ) -> None:
     """Move all alerts of an incident to another; the emptied one is closed and says where they went."""
+    from alerts.work import By, Merge
+
     with desk_of(config, state) as (desk, _):
-        former, _, _ = desk.incident(incident_id)
-        found = desk.merge(incident_id, into, by, _now())
+        former = desk.incident(incident_id).incident
+        found, _ = desk.act(former.incident_id, Merge(into), By(by, _now()))
     say(f"{former.incident_id}: merged into {found.incident_id}")
 
 
@@ -169,8 +170,10 @@ def split(
     state: STATE = None,
 ) -> None:
     """Move some alerts of an incident to one of their own; what was merged comes back under its former id."""
+    from alerts.work import By, Split
+
     with desk_of(config, state) as (desk, _):
-        found = desk.split(incident_id, alerts, by, _now())
+        found, _ = desk.act(incident_id, Split(tuple(alerts)), By(by, _now()))
     say(f"{found.incident_id}: {found.state.value}, split off")
 
 
@@ -196,7 +199,7 @@ def add_silence(  # noqa: PLR0913 - each parameter is one option
     if matcher == Matcher():
         raise typer.BadParameter("a silence of everything is none; name an --actor, --detection or --department")
     with desk_of(config, state) as (desk, _):
-        _say_hidden(desk, matcher)
+        say_hidden(desk.would_hide(matcher))
         if not preview:
             now = _now()
             made = Silence(matcher=matcher, owner=by, reason=reason, starts=now, ends=now + hours * 3_600.0)
@@ -217,12 +220,15 @@ def list_silences(config: CONFIG = None, state: STATE = None) -> None:
 @silences.command("expire")
 def expire(
     silence_id: Annotated[int, typer.Argument(help="The number of the silence.")],
+    by: AUTHOR = "analyst",
     config: CONFIG = None,
     state: STATE = None,
 ) -> None:
     """End a silence now."""
+    from alerts.work import By
+
     with desk_of(config, state) as (desk, _):
-        if not desk.expire(silence_id, _now()):
+        if not desk.expire(silence_id, By(by, _now())):
             raise typer.BadParameter(f"no silence {silence_id} is in force; see innerwatch silences list")
 
 
@@ -246,12 +252,15 @@ def list_deliveries(
 @deliveries.command("retry")
 def retry(
     receiver: Annotated[str | None, typer.Option(help="Only what this one did not take.")] = None,
+    by: AUTHOR = "analyst",
     config: CONFIG = None,
     state: STATE = None,
 ) -> None:
     """Let dead deliveries wait again, after what stood in their way was mended."""
+    from alerts.work import By
+
     with desk_of(config, state) as (desk, _):
-        say(f"{desk.retry(receiver, _now())} deliveries wait again")
+        say(f"{desk.retry(receiver, By(by, _now()))} deliveries wait again")
 
 
 @receivers.command("test")
@@ -295,10 +304,10 @@ def desk_of(config: Path | None, state: Path | None) -> "Iterator[tuple[Desk, Co
         yield desk, settings
 
 
-def _say_hidden(desk: "Desk", matcher: "Matcher") -> None:
+def say_hidden(hidden: "Sequence[tuple[Alert, Verdict]]") -> None:
+    """Which alerts nobody would have been told of, with the verdicts on them."""
     from alerts.incident import Verdict
 
-    hidden = desk.would_hide(matcher)
     confirmed = sum(verdict is Verdict.TRUE_POSITIVE for _, verdict in hidden)
     say(f"it would have hidden {len(hidden)} of the newest alerts, {confirmed} of them confirmed misuse")
     for alert, verdict in hidden[:5]:

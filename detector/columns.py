@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from detector.config import DataConfig
 from detector.features import N_FEATURES, UNEXPLAINED_FROM, Feature, Kind
 from streams import AccessEvent, Admitted, Data, Position, Records, Src
 from streams.event import ACTIONS, CHANNELS, OUTCOMES
@@ -17,7 +18,6 @@ CARRIES_OFF = frozenset({"print", "send", "share", "copy"})
 REMOVABLE = frozenset({"usb", "print", "email", "web"})
 CHANGING = frozenset({"update", "create", "delete", "grant"})
 DIRECT = frozenset({"sql", "api"})
-SENSITIVE = frozenset({"C3", "C4", "C5"})
 REFUSED = frozenset({"denied", "failure"})
 CROWD = 0
 """The row that judges together everyone for whom there is no room."""
@@ -38,6 +38,7 @@ class Columns:
         late: arrived after the lateness bound, (n,).
         amounts: what each event adds, (n, ``N_FEATURES``); the features that need history are still 0.
         unexplained: no purpose is stated, (n,).
+        classes: the place of the class of data disclosed, 0 for none known, (n,).
         values: hashes of the places, 0 where there is none, (n, ``N_KINDS``) uint64.
         subject_events: the event of each subject, (m,).
         subjects: the subject tokens as numbers, (m,) uint64.
@@ -52,6 +53,7 @@ class Columns:
     late: NDArray[np.bool_]
     amounts: NDArray[np.float64]
     unexplained: NDArray[np.bool_]
+    classes: NDArray[np.int64]
     values: NDArray[np.uint64]
     subject_events: NDArray[np.int64]
     subjects: NDArray[np.uint64]
@@ -108,10 +110,13 @@ class Gather:
 
     Args:
         rows_of: gives the rows of the events' actors.
+        data: the classes of data.
     """
 
-    def __init__(self, rows_of: Callable[[Sequence[AccessEvent]], list[int]]) -> None:
+    def __init__(self, rows_of: Callable[[Sequence[AccessEvent]], list[int]], data: DataConfig) -> None:
         self._rows_of = rows_of
+        self._ranks: dict[str | None, int] = {name: rank for rank, name in enumerate(data.classes, 1)}
+        self._sensitive = self._ranks[data.sensitive]
         self._origins = Hashes((Kind.HOST, (0,)), (Kind.ADDRESS, (1,)), (Kind.CHANNEL, (2,)), (Kind.AGENT, (3,)))
         self._targets = Hashes((Kind.ACTION, (0, 1)), (Kind.RESOURCE, (0, 2)))
 
@@ -121,12 +126,16 @@ class Gather:
         rows = self._rows_of(events)
         touched = np.array([len(event.subjects) for event in events], np.int64)
         unexplained = np.array([not event.purpose for event in events], np.bool_)
+        classes = np.array([self._ranks.get((event.data or NO_DATA).class_, 0) for event in events], np.int64)
+        disclosed = np.array([event.outcome not in REFUSED for event in events], np.bool_)
+        amounts = _amounts(events, touched, unexplained, classes >= self._sensitive)
         return Columns(
             np.array([item.time for item in admitted], np.float64),
             np.array(rows, np.int64),
             np.array([item.late for item in admitted], np.bool_),
-            np.minimum(_amounts(events, touched, unexplained), MAX_AMOUNT),
+            np.minimum(amounts, MAX_AMOUNT),
             unexplained,
+            classes * disclosed,
             self._values(events),
             np.repeat(np.arange(len(events)), touched),
             _numbers([token for event in events for token in event.subjects]),
@@ -167,7 +176,10 @@ def _serials(events: Sequence[AccessEvent], touched: NDArray[np.int64]) -> NDArr
 
 
 def _amounts(
-    events: Sequence[AccessEvent], touched: NDArray[np.int64], unexplained: NDArray[np.bool_]
+    events: Sequence[AccessEvent],
+    touched: NDArray[np.int64],
+    unexplained: NDArray[np.bool_],
+    sensitive: NDArray[np.bool_],
 ) -> NDArray[np.float64]:
     """What each event adds by itself, (n, ``N_FEATURES``).
 
@@ -175,6 +187,7 @@ def _amounts(
         events: n events.
         touched: how many subjects each names, (n,).
         unexplained: no purpose is stated, (n,).
+        sensitive: the data is of a sensitive class, (n,).
     """
     action = np.array([ACTION_CODE[event.action] for event in events], np.int64)
     outcome = np.array([OUTCOME_CODE[event.outcome] for event in events], np.int64)
@@ -200,7 +213,7 @@ def _amounts(
     amounts[:, Feature.REFUSED] = _IS_REFUSED[outcome]
     amounts[:, Feature.REMOVALS] = takes_out & (_IS_REMOVABLE[channel] | _IS_CARRIED_OFF[action])
     amounts[:, Feature.DIRECT] = _IS_DIRECT[channel]
-    amounts[:, Feature.SENSITIVE] = [(event.data or NO_DATA).class_ in SENSITIVE for event in events]
+    amounts[:, Feature.SENSITIVE] = sensitive
     amounts[:, Feature.KILOBYTES] = np.nan_to_num(size) // 1_000 * succeeded
     amounts[:, Feature.UNEXPLAINED_EVENTS] = 1.0
     amounts[:, Feature.UNEXPLAINED_EXPORTED] = amounts[:, Feature.EXPORTED]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 import msgspec
 from pydantic import Field, ValidationError, field_validator, model_validator
 
+from detector.config_api import ApiConfig
 from detector.config_delivery import DeliveryConfig, ReceiverConfig, known_zone
 from detector.errors import ConfigError
 from detector.section import Section as _Section
@@ -165,6 +166,21 @@ class StateConfig(_Section):
         return value
 
 
+class DataConfig(_Section):
+    """The classes of data as events name them, the mildest first; `sensitive` and those after it are sensitive."""
+
+    classes: Annotated[tuple[str, ...], Field(min_length=1, max_length=100)] = ("C1", "C2", "C3", "C4", "C5")
+    sensitive: str = "C3"
+
+    @model_validator(mode="after")
+    def _in_order(self) -> "DataConfig":
+        if len(set(self.classes)) < len(self.classes):
+            raise ValueError("classes names one twice; name each class once, the mildest first")
+        if self.sensitive not in self.classes:
+            raise ValueError(f"sensitive is {self.sensitive!r}; name one of classes: {', '.join(self.classes)}")
+        return self
+
+
 class PrivacyConfig(_Section):
     """The key of every pseudonym and token."""
 
@@ -210,10 +226,12 @@ class Config(_Section):
     risk: RiskConfig = RiskConfig()
     detections: DetectionsConfig = DetectionsConfig()
     state: StateConfig = StateConfig()
+    data: DataConfig = DataConfig()
     privacy: PrivacyConfig = PrivacyConfig()
     metrics: MetricsConfig = MetricsConfig()
     run: RunConfig = RunConfig()
     delivery: DeliveryConfig = DeliveryConfig()
+    api: ApiConfig = ApiConfig()
 
     @model_validator(mode="after")
     def _topics_apart(self) -> "Config":
@@ -225,6 +243,13 @@ class Config(_Section):
             raise ValueError(
                 "topics.alerts, topics.dead_letters, context.topic and source.kafka.topic must be different topics"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _known_classes(self) -> "Config":
+        for name in [name for route in self.delivery.routes for name in route.data_classes]:
+            if name not in self.data.classes:
+                raise ValueError(f"a route names the data class {name!r}, but data.classes has none of that name")
         return self
 
     @model_validator(mode="after")
@@ -287,7 +312,11 @@ def _anchored(config: Config, folder: Path) -> Config:
 
 
 def _anchored_receiver(receiver: ReceiverConfig, folder: Path) -> ReceiverConfig:
-    files = {key: str(folder / str(value)) for key, value in receiver.settings.items() if key.endswith("_file")}
+    files: dict[str, Any] = {
+        key: str(folder / str(value)) for key, value in receiver.settings.items() if key.endswith("_file")
+    }
+    if receiver.inbound_secret_file is not None:
+        files["inbound_secret_file"] = folder / receiver.inbound_secret_file
     return receiver.model_copy(update=files)
 
 

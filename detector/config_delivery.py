@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -13,8 +14,13 @@ DIGESTS: Final = frozenset({"dingtalk", "feishu", "slack", "teams", "wecom"})
 """Kinds that tell people what waits together as one message."""
 PEOPLE: Final = DIGESTS | {"email", "pagerduty"}
 """Kinds that people are called by; whatever else is a tool, which wants everything."""
+INBOUND: Final = frozenset({"jira", "pagerduty", "servicenow", "thehive", "webhook"})
+"""Kinds that can post what people did there."""
+POLLED: Final = INBOUND - {"webhook"}
+"""Kinds that can be asked for it."""
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,63}$")]
+Verdict = Literal["true_positive", "benign_positive", "false_positive", "undetermined"]
 Severity = Literal["low", "medium", "high", "critical"]
 
 
@@ -28,7 +34,7 @@ def known_zone(value: str) -> str:
 
 
 class ReceiverConfig(Section):
-    """Somebody who is told: of which kind, in which language, and the settings of that kind."""
+    """Somebody who is told: of which kind, in which language, what comes back, and the settings of that kind."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
 
@@ -37,6 +43,18 @@ class ReceiverConfig(Section):
     resend_s: Annotated[float, Field(ge=0)] | None = None
     hourly: Annotated[int, Field(ge=0)] | None = None
     inhibit_hours: Annotated[float, Field(ge=0)] | None = None
+    inbound_secret_file: Path | None = None
+    poll_s: Annotated[float, Field(ge=30)] | None = None
+    verdicts: dict[str, Verdict] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _comes_back(self) -> "ReceiverConfig":
+        for key, kinds in (("inbound_secret_file", INBOUND), ("poll_s", POLLED)):
+            if getattr(self, key) is not None and self.kind not in kinds:
+                raise ValueError(f"{key} is for kinds that say what people did there: {', '.join(sorted(kinds))}")
+        if self.verdicts and self.inbound_secret_file is None and self.poll_s is None:
+            raise ValueError("verdicts are of what comes back; set inbound_secret_file or poll_s as well")
+        return self
 
     @model_validator(mode="after")
     def _gathers(self) -> "ReceiverConfig":
@@ -94,6 +112,7 @@ class RouteConfig(Section):
     severity: Severity = "low"
     detections: tuple[str, ...] = ()
     departments: tuple[str, ...] = ()
+    data_classes: tuple[str, ...] = ()
     hours: Literal["any", "working", "off"] = "any"
 
     @model_validator(mode="after")

@@ -124,6 +124,7 @@ class Daybook:
         found = np.zeros((len(columns), N_PEAKS))
         found[:, : Peak.CUSTOMERS] = self._window_sums(columns, moments)
         found[:, Peak.CUSTOMERS] = self._distinct(columns, days)
+        found[:, Peak.CLASS] = columns.classes
         base = self.peaks[rows, places].astype(np.float64)
         peaks = segments.cummax(found, base, COUNT_SPAN)
         self.sums[rows, places] = sums[segments.last]
@@ -152,6 +153,8 @@ class Daybook:
         """Go on from a snapshot."""
         for name in self._arrays():
             setattr(self, name, np.array(state[name.lstrip("_")]))
+        if (missing := N_PEAKS - self.peaks.shape[-1]) > 0:  # of a snapshot from before there were so many
+            self.peaks = np.pad(self.peaks, ((0, 0), (0, 0), (0, missing)))
         prefix = "customers."
         self._customers.restore({k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)})
 

@@ -12,6 +12,7 @@ from alerts.dispatch import Dispatcher, Post, Told
 from alerts.errors import ReceiverError, UnavailableError
 from alerts.escalation import Level
 from alerts.finding import Finding
+from alerts.inbound.poller import Poller
 from alerts.pipeline import Route, Routing, Stage, pipeline_of
 from alerts.receivers.receiver import Notice, Receiver
 from alerts.receivers.table import open_receiver
@@ -78,6 +79,7 @@ def stages_of(config: Config) -> list[Stage]:
             rotations=_rotations(config, one.on_call),
             severity=Severity(one.severity),
             detections=one.detections,
+            data_classes=one.data_classes,
             departments=one.departments,
             hours=one.hours,
         )
@@ -141,8 +143,10 @@ def resend_of(config: ReceiverConfig, receiver: Receiver) -> float:
     return (receiver.limits.resend_s or 0.0) if config.resend_s is None else config.resend_s
 
 
-def deliver(dispatcher: Dispatcher, stop: Waiting, now: Callable[[], float], away: Callable[[str], None]) -> int:
-    """Tell receivers until a signal comes; how many notices were tried.
+def deliver(
+    dispatcher: Dispatcher, poller: Poller, stop: Waiting, now: Callable[[], float], away: Callable[[str], None]
+) -> int:
+    """Tell receivers and ask them what people did there until a signal comes; how many notices were tried.
 
     A store that is away is waited for; `away` is told why, each time.
     """
@@ -150,7 +154,9 @@ def deliver(dispatcher: Dispatcher, stop: Waiting, now: Callable[[], float], awa
     while not stop.signal:
         try:
             count = dispatcher.step(now())
-            pause = 0.0 if count else max(dispatcher.wait_s(now(), LONGEST_WAIT_S), LEAST_WAIT_S)
+            asked = poller.step(now())
+            wait_s = poller.wait_s(now(), dispatcher.wait_s(now(), LONGEST_WAIT_S))
+            pause = 0.0 if count or asked else max(wait_s, LEAST_WAIT_S)
         except UnavailableError as error:
             away(str(error))
             count, pause = 0, AWAY_S

@@ -56,7 +56,7 @@ class Engine:
             name: detection for name, detection in DETECTIONS.items() if name not in config.detections.disabled
         }
         self.people = People(context.roster, config.profiles.max_actors)
-        self._gather = Gather(self.people.rows_of)
+        self._gather = Gather(self.people.rows_of, config.data)
         self.daybook = Daybook()
         self.hours = HourOfWeek(half_life=half_life)
         self.places = Places(half_life)

@@ -7,6 +7,7 @@
         CheckpointError     a state folder, snapshot or the record of a position
         BackupError         a backup cannot be made, or is none, or cannot be restored here
         MetricsError        the endpoint of the metrics cannot be opened
+        ApiError            the API cannot be served as it is configured
         TopicsError         a topic of Kafka that must be mended before a run
         UnreadableError     a log of which not one record could be read
         NotFoundError       an alert or an actor that was asked for and is not there
@@ -45,6 +46,10 @@ class BackupError(DetectorError):
 
 class MetricsError(DetectorError):
     """The endpoint of the metrics cannot be opened: names the address."""
+
+
+class ApiError(DetectorError):
+    """The API cannot be served: names the key of the configuration."""
 
 
 class TopicsError(DetectorError):

@@ -38,7 +38,7 @@ class Feature(IntEnum):
     REMOVALS = auto()  # 1 for one of them that carries data off: print, send, share, copy; usb, email, web
     FIRST_TOUCHES = auto()  # 1 if its first subject was not touched by this actor on an earlier day
     UNMASKED = auto()  # 1 if it says that the data was not masked, and succeeded
-    SENSITIVE = auto()  # 1 for data of class C3 or above
+    SENSITIVE = auto()  # 1 for data of a sensitive class
     STEPS = auto()  # 1 if its subject's number is 1 to 3 away from the one before
     BURSTS = auto()  # 1 if it follows the event before within 2 seconds
     DIRECT = auto()  # 1 past the application: channel sql or api
@@ -58,6 +58,9 @@ class Peak(IntEnum):
     TOUCHES_HOUR = auto()  # events with subjects in one clock hour without a stated purpose
     EVENTS_TEN_MINUTES = auto()  # events in ten minutes without a stated purpose
     CUSTOMERS = auto()  # distinct subjects so far this day, estimated
+    CLASS = (
+        auto()
+    )  # place of the most sensitive class of data disclosed so far this day, 1 the mildest, 0 for none known
 
 
 N_FEATURES: Final = len(Feature)

@@ -4,6 +4,7 @@ A *lesson* is one verdict about one actor's alerts. While it is in force, by the
 
 - a false or benign positive keeps the same from being told again: the same actor, nothing but the detections that were
   told, and at most ``MARGIN_NATS`` above that level. What stays so for ``PROBATION_DAYS`` becomes normal.
+- an exception keeps what is expected from being told, up to the risk that it names; it is never learned.
 - a true positive keeps the actor's days out of every baseline, and lowers the bar for the actor by ``WATCH_NATS``.
 """
 
@@ -15,7 +16,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from alerts.feedback import Feedback
+from alerts.feedback import EXPECTED, Feedback
 from detector.risk import level_of
 from detector.state import packed_values, unpacked_values
 
@@ -27,12 +28,14 @@ PROBATION_DAYS: Final = 10
 WATCH_NATS: Final = 3.0
 FALSE: Final = ("false_positive", "benign_positive")
 TRUE: Final = "true_positive"
+MARGINS: Final = {**dict.fromkeys(FALSE, MARGIN_NATS), EXPECTED: 0.0}
+"""What keeps the same from being told, and how far above the level that it names."""
 
 
 class Lesson(msgspec.Struct, frozen=True, array_like=True):
     """One verdict about one actor.
 
-    `number` is its own for ever, `actor` the pseudonym, `verdict` one of ``FALSE`` or ``TRUE``, `detections` those
+    `number` is its own for ever, `actor` the pseudonym, `verdict` one of ``MARGINS`` or ``TRUE``, `detections` those
     that were told, `risk` how high, 0 to 100, `until` the time in the log at which it ends, Unix seconds.
     """
 
@@ -99,14 +102,14 @@ class Lessons:
         return self._end(over, active_days)
 
     def excuses(self, row: int, detections: set[str], level: float, day: int) -> bool:
-        """Whether what was found about a row on a day is the same again that was called false or benign."""
+        """Whether what was found about a row on a day is expected, or the same again as what was benign or false."""
         known = [
             held
             for held in self._held.values()
             if held.row == row
-            and held.lesson.verdict in FALSE
+            and held.lesson.verdict in MARGINS
             and detections <= set(held.lesson.detections)
-            and level <= level_of(held.lesson.risk) + MARGIN_NATS
+            and level <= level_of(held.lesson.risk) + MARGINS[held.lesson.verdict]
         ]
         _count(known, day)
         return bool(known)
@@ -156,9 +159,7 @@ class Lessons:
 
 def lessons_of(feedback: Sequence[Feedback]) -> tuple[Lesson, ...]:
     """What verdicts say, as a shard takes it."""
-    return tuple(
-        Lesson(one.number, one.actor, one.verdict.value, one.detections, one.risk, one.ends) for one in feedback
-    )
+    return tuple(Lesson(one.number, one.actor, one.verdict, one.detections, one.risk, one.ends) for one in feedback)
 
 
 def _count(held: Sequence[Held], day: int) -> None:

@@ -127,20 +127,16 @@ class Places:
     def snapshot(self) -> dict[str, Any]:
         """All state: arrays by name, and plain values."""
         state: dict[str, Any] = {f"pairs.{day}": self._unique(day) for day in sorted(self._pairs)}
-        state["firsts"] = [[day, _ordered(firsts).tolist()] for day, firsts in sorted(self._firsts.items())]
-        state["live"] = [[day, _items(counts)] for day, counts in sorted(self._live.items())]
+        state |= {f"firsts.{day}": _ordered(firsts) for day, firsts in sorted(self._firsts.items())}
+        state |= {f"live.{day}": _table(counts) for day, counts in sorted(self._live.items())}
         state["coming"] = list(self._coming)
         return state | {f"novelty.{name}": array for name, array in self._novelty.snapshot().items()}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go on from a snapshot."""
-        self._pairs = {
-            int(name.removeprefix("pairs.")): [np.array(pairs, np.uint64)]
-            for name, pairs in state.items()
-            if name.startswith("pairs.")
-        }
-        self._firsts = {day: set(firsts) for day, firsts in state["firsts"]}
-        self._live = {day: dict(counts) for day, counts in state["live"]}
+        self._pairs = {day: [np.array(pairs, np.uint64)] for day, pairs in _by_day(state, "pairs")}
+        self._firsts = {day: set(np.asarray(firsts).tolist()) for day, firsts in _by_day(state, "firsts")}
+        self._live = {day: dict(np.asarray(counts).tolist()) for day, counts in _by_day(state, "live")}
         self._coming = [(day, value) for day, value in state["coming"]]
         prefix = "novelty."
         self._novelty.restore({k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)})
@@ -189,8 +185,15 @@ def _ordered(numbers: Collection[int]) -> NDArray[np.uint64]:
     return np.sort(np.fromiter(numbers, np.uint64, len(numbers)))
 
 
-def _items(counts: Mapping[int, int]) -> list[tuple[int, int]]:
+def _table(counts: Mapping[int, int]) -> NDArray[np.uint64]:
+    """Values in their order, each with its count, (k, 2)."""
     values = np.fromiter(counts.keys(), np.uint64, len(counts))
-    numbers = np.fromiter(counts.values(), np.int64, len(counts))
+    numbers = np.fromiter(counts.values(), np.uint64, len(counts))
     order = np.argsort(values)
-    return list(zip(values[order].tolist(), numbers[order].tolist(), strict=True))
+    return np.stack([values[order], numbers[order]], axis=1)
+
+
+def _by_day(state: Mapping[str, Any], name: str) -> list[tuple[int, Any]]:
+    """The state's arrays of days; a snapshot from before they were arrays has one list of them all."""
+    found = [(int(key.rpartition(".")[2]), array) for key, array in state.items() if key.startswith(f"{name}.")]
+    return [*found, *state.get(name, [])]

@@ -140,7 +140,11 @@ class Shard:
     def adopt(self, context: Context) -> None:
         """Go by another context from the next record on."""
         names = {lesson.actor for lesson in context.lessons}
-        self.engine.adopt(context, {name: self.known[name].id for name in sorted(names & self.known.keys())})
+        actors = {name: self.known[name].id for name in sorted(names & self.known.keys())}
+        if unknown := names - actors.keys():  # an exception may be about somebody who has had no alert
+            found = {pseudonym_of(self._tokens, actor): actor for actor in self.engine.people.ids}
+            actors |= {name: found[name] for name in sorted(unknown & found.keys())}
+        self.engine.adopt(context, actors)
 
     def conclude(self, arrived: float | None) -> list[Alert]:
         """The log ends here: judge what was held back and close the open days.

@@ -162,6 +162,7 @@ class Teller:
             threshold=0.0,
             model_version=MODEL_VERSION,
             certain=True,
+            **self._touched(scene, index),
         )
         self._open(row, float(scene.moments[index]))
         return self._told(scene, index, (finding,), CERTAIN_RISK)
@@ -254,6 +255,7 @@ class Teller:
             peer_sample_size=self._peers(group, row),
             threshold=None if persistent else engine.baselines.threshold(column, row, group, sums, WORTH_NATS),
             model_version=MODEL_VERSION,
+            **self._touched(scene, index),
         )
 
     def _joint_finding(self, scene: Scene, verdict: Verdict, index: int, detection: Detection) -> Finding:
@@ -278,12 +280,26 @@ class Teller:
             peer_sample_size=self._peers(int(engine.people.groups[row]), row),
             threshold=WORTH_NATS,
             model_version=MODEL_VERSION,
+            **self._touched(scene, index),
         )
 
     def _told(self, scene: Scene, index: int, findings: tuple[Finding, ...], risk: float) -> Told:
         row = int(scene.columns.rows[index])
         actor = scene.columns.strangers[index] if row == CROWD else self._engine.people.ids[row]
         return Told(index, actor, findings, risk, scene.time(index), scene.columns.positions[index])
+
+    def _touched(self, scene: Scene, index: int) -> dict[str, Any]:
+        """What the actor touched on the day up to an event; nothing is known of one whom the crowd's row serves."""
+        if scene.columns.rows[index] == CROWD:
+            return {}
+        sums, peaks = scene.running.sums[index], scene.running.peaks[index]
+        rank = int(peaks[Peak.CLASS])
+        return {
+            "customers": int(peaks[Peak.CUSTOMERS]),
+            "records": int(sums[Feature.DISCLOSED]),
+            "exported": int(sums[Feature.EXPORTED]),
+            "data_class": self._engine.config.data.classes[rank - 1] if rank else None,
+        }
 
     def _contributors(self, scene: Scene, index: int, feature: Feature) -> tuple[tuple[str, ...], int]:
         row, day = int(scene.columns.rows[index]), int(scene.days[index])
@@ -307,6 +323,7 @@ PEAK_FEATURES: Final = {
     Peak.TOUCHES_HOUR: Feature.UNEXPLAINED,
     Peak.EVENTS_TEN_MINUTES: Feature.UNEXPLAINED_EVENTS,
     Peak.CUSTOMERS: Feature.TOUCHES,
+    Peak.CLASS: Feature.EVENTS,
 }
 
 

@@ -100,13 +100,20 @@ class HttpCaller:
     be called are tried in turn until one takes the connection. Nothing said of a failure repeats the URL, whose path
     may be a secret, or a header.
 
+    At most `answer_bytes` of an answer are read.
+
     `ReceiverError` when the configuration cannot be used: the URL is none, or plain http that was not allowed, or a
     secret cannot be read or be sent in a header.
     """
 
     def __init__(
-        self, config: HttpConfig, headers: Mapping[str, str] | None = None, resolve: Resolve | None = None
+        self,
+        config: HttpConfig,
+        headers: Mapping[str, str] | None = None,
+        resolve: Resolve | None = None,
+        answer_bytes: int = ANSWER_BYTES,
     ) -> None:
+        self._answer_bytes = answer_bytes
         self._url = _checked_url(config)
         self._host = self._url.raw_host.decode("ascii")
         self._networks = _networks(config.allow_networks)
@@ -174,9 +181,9 @@ class HttpCaller:
                     # Raw: what is packed could unpack to any size.
                     for piece in response.iter_raw():
                         body += piece
-                        if len(body) > ANSWER_BYTES:
+                        if len(body) > self._answer_bytes:
                             break
-                    return Answer(_outcome(response), response.status_code, body[:ANSWER_BYTES]), True
+                    return Answer(_outcome(response), response.status_code, body[: self._answer_bytes]), True
             except httpx.HTTPError as error:
                 unconnected = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
                 # Other errors may quote what was sent, or what the other side said.

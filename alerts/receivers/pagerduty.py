@@ -26,10 +26,15 @@ SEVERITIES: Final = {
 
 
 class PagerDutyConfig(HttpConfig, frozen=True, kw_only=True):
-    """Where events go; `routing_key_file` holds the integration key of the service."""
+    """Where events go; `routing_key_file` holds the integration key of the service.
+
+    What people do there is asked of `api_url`, where that is wanted, with a key for reading in `api_token_file`.
+    """
 
     url: str = "https://events.pagerduty.com/v2/enqueue"
     routing_key_file: str
+    api_url: str = "https://api.pagerduty.com"
+    api_token_file: str | None = None
 
 
 class PagerDuty:

@@ -11,9 +11,10 @@ from typing import Final, Literal
 
 import msgspec
 
-from alerts.alert import Severity
+from alerts.alert import Severity, worst_day
 from alerts.errors import ReceiverError
 from alerts.escape import escape
+from alerts.finding import Finding
 from alerts.receivers.chat import link_of, within
 from alerts.receivers.http import TIMEOUT_S
 from alerts.receivers.reasons import reason
@@ -190,8 +191,18 @@ def _fields(notice: Notice) -> list[str]:
         f"cs1={_value(detections, 240)} cs1Label=detections",
         f"cs2={_value(techniques, 120)} cs2Label=techniques",
         f"start={_milliseconds(alert.opened_at)}",
+        *_data(worst_day(alert)),
         *([f"request={_in_extension(link)}"] * bool(link)),
     ]
+
+
+def _data(finding: Finding) -> list[str]:
+    """How many customers and records the finding's day touched, and the most sensitive class, where known."""
+    numbers = [("cn2", "customers", finding.customers), ("cn3", "records", finding.records)]
+    fields = [f"{name}={number} {name}Label={label}" for name, label, number in numbers if number is not None]
+    if finding.data_class is not None:
+        fields.append(f"cs3={_value(finding.data_class, 60)} cs3Label=dataClass")
+    return fields
 
 
 def _value(text: str, limit_bytes: int) -> str:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 
@@ -43,6 +43,7 @@ RECEIVERS: Final[dict[str, tuple[type[msgspec.Struct], Callable[[Any], Receiver]
 }
 """A kind's configuration, and the class that is opened with one."""
 
+Settings = TypeVar("Settings", bound=msgspec.Struct)
 _PLACE: Final = re.compile(r" - at `\$\.?(.*)`$")
 
 
@@ -56,6 +57,11 @@ def open_receiver(kind: str, settings: Mapping[str, object]) -> Receiver:
     if kind not in RECEIVERS:
         raise ReceiverError(f"no kind of receiver is {kind!r}; there are {', '.join(RECEIVERS)}")
     config, opened = RECEIVERS[kind]
+    return opened(settings_of(kind, config, settings))
+
+
+def settings_of(kind: str, config: type[Settings], settings: Mapping[str, object]) -> Settings:
+    """The configuration of a kind of receiver, of settings as a file gives them; raises as `open_receiver` does."""
     fields = {field.encode_name: field for field in msgspec.structs.fields(config)}
     for key in settings:
         if key not in fields:
@@ -65,7 +71,7 @@ def open_receiver(kind: str, settings: Mapping[str, object]) -> Receiver:
             raise ReceiverError(f"a receiver of kind {kind} needs the key {name!r}")
     problem = ""
     try:
-        return opened(msgspec.convert(dict(settings), config))
+        return msgspec.convert(dict(settings), config)
     except msgspec.ValidationError as error:
         place = _PLACE.search(str(error))
         problem = f"{place[1] if place else 'a key'}: {re.sub('Invalid enum value .*', 'no such value', str(error))}"

@@ -7,7 +7,7 @@ bidirectional character in it can forge a line of ours. What markup a receiver r
 import re
 from datetime import datetime
 
-from alerts.alert import Alert
+from alerts.alert import Alert, worst_day
 from alerts.escape import escape
 from alerts.finding import Finding
 from alerts.rarity import COMMON, RAREST_DAYS, rarity
@@ -110,6 +110,8 @@ def _head(notice: Notice) -> list[str]:
             words["alert_value"].format(alert_id=escape(alert.alert_id), revision=notice.revision),
         ),
     ]
+    if data := _data(worst_day(alert), words):
+        lines.append(_field(notice, "data_worst", data))
     if notice.link:
         lines.append(_field(notice, "link", escape(notice.link)))
     return lines
@@ -128,8 +130,18 @@ def _facts(finding: Finding, notice: Notice) -> list[str]:
         ),
         _field(notice, "rarity", words["certain"] if finding.certain else _rarity(finding.p_value, notice.language)),
         _field(notice, "normal", _no_alert(finding, words)),
+        *([_field(notice, "data", data)] if (data := _data(finding, words)) else []),
         _field(notice, "technique", f"ATT&CK {escape(finding.technique)}{escape(named)}"),
     ]
+
+
+def _data(finding: Finding, words: dict[str, str]) -> str:
+    """Whose data and how much of it was touched on that day; "" where nothing is known."""
+    amounts = {name: getattr(finding, name) for name in ("customers", "records", "exported")}
+    parts = [words[name].format(count=f"{count:,}") for name, count in amounts.items() if count]
+    if finding.data_class is not None:
+        parts.append(words["data_class"].format(name=_name(finding.data_class)))
+    return words["comma"].join(parts)
 
 
 def _normal(finding: Finding, expected: float | None, sample: int, form: str, words: dict[str, str]) -> str:

@@ -39,7 +39,8 @@ class TheHiveConfig(HttpConfig, frozen=True, kw_only=True):
 class TheHive:
     """Creates an alert, which TheHive lets be there once for each type, source and reference, and updates it after.
 
-    An update leaves tags, status and whatever else people set as it is.
+    An update leaves tags, status and whatever else people set as it is. One tag is the reference: a case that is made
+    from the alert takes its tags over, and is known by that one.
     """
 
     limits = Limits(calls=5, per_s=1.0)
@@ -103,7 +104,7 @@ class TheHive:
     def _whole(self, notice: Notice) -> dict[str, Any]:
         alert, link = notice.alert, safe_link(notice)
         named = [tag for finding in alert.findings for tag in (finding.detection, finding.technique)]
-        tags = [SOURCE, *["test"] * notice.test, *(fitted(escape(tag), TAG_BYTES) for tag in named)]
+        tags = [SOURCE, reference(notice), *["test"] * notice.test, *(fitted(escape(tag), TAG_BYTES) for tag in named)]
         return _changing(notice) | {
             "type": TYPE,
             "source": SOURCE,

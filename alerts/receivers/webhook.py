@@ -40,7 +40,7 @@ class Webhook:
     limits = Limits(calls=10, per_s=1.0)
 
     def __init__(self, config: WebhookConfig) -> None:
-        self._key = _key(read_secret(config.secret_file))
+        self._key = signing_key(read_secret(config.secret_file))
         self._body = finding if config.format == "ocsf" else envelope
         self._caller = HttpCaller(config)
 
@@ -77,7 +77,8 @@ def signature(key: bytes, message_id: str, timestamp: int, body: bytes) -> str:
     return "v1," + base64.b64encode(hmac.digest(key, signed, sha256)).decode()
 
 
-def _key(secret: str) -> bytes:
+def signing_key(secret: str) -> bytes:
+    """The key in a secret; `ReceiverError` where it is none."""
     try:
         key = base64.b64decode(secret.removeprefix(PREFIX), validate=True)
     except ValueError:

@@ -25,6 +25,7 @@ from alerts.incident import State, Verdict
 from alerts.pipeline import Route, Routing, pipeline_of
 from alerts.receivers.receiver import Limits, Notice, Outcome, Result
 from alerts.store import Store
+from alerts.work import By, Close
 from tests.alerts.samples import make_alert, make_checkpoint, make_finding
 from tests.detector.kill_driver import arm_at
 
@@ -131,8 +132,7 @@ def told(dispatcher: Dispatcher, desk: Desk, now: float, folder: Path) -> float:
         ripe = [one for one in desk.incidents([State.OPEN]) if len(desk.incident(one.incident_id)[1][-1].findings) > 2]
         if not ripe:
             return now
-        changes = {"state": State.CLOSED, "verdict": Verdict.TRUE_POSITIVE, "reason": "sold"}
-        desk.act(ripe[0].incident_id, "closed", "lee", now, **changes)
+        desk.act(ripe[0].incident_id, Close(Verdict.TRUE_POSITIVE, "sold"), By("lee", now))
 
 
 def attempt(folder: Path, plan: list[Any] | None) -> bool:
@@ -155,7 +155,7 @@ def outcome(folder: Path) -> dict[str, Any]:
             "escalated": sorted(set((folder / "lead").read_text().splitlines())),
             "incidents": [msgspec.to_builtins(one) for one in desk.incidents()],
             "tasks": [(one.alert_id, one.revision, one.phase.value, one.state) for one in desk.tasks()],
-            "decisions": [[one[:3] for one in desk.decisions(f"{number:020x}")] for number in range(0, ACTS, 3)],
+            "decisions": [[one[:3] for one in desk.alert(f"{number:020x}")[2]] for number in range(0, ACTS, 3)],
             "history": [
                 [(entry.act, entry.text) for entry in desk.incident(one.incident_id)[2]] for one in desk.incidents()
             ],

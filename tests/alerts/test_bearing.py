@@ -13,6 +13,7 @@ from alerts.incident import State, Verdict
 from alerts.pipeline import HOUR_S, Matcher, Routing, Silence, Why, pipeline_of
 from alerts.receivers.receiver import Limits, Phase
 from alerts.store import Store
+from alerts.work import By, Close
 from tests.alerts.samples import Place, make_alert, make_checkpoint, make_finding
 from tests.alerts.test_dispatch import SHARD, START, UTC_ZONE, Ear, numbered, run
 
@@ -44,7 +45,7 @@ def dispatcher_of(desk: Desk, **ears: Ear) -> Dispatcher:
 
 
 def why(desk: Desk, alert_id: str, stage: str) -> tuple[str, str]:
-    return [decision[2:] for decision in desk.decisions(alert_id) if decision[1] == stage][-1]
+    return [decision[2:] for decision in desk.alert(alert_id)[2] if decision[1] == stage][-1]
 
 
 def test_a_milder_alert_of_a_known_incident_calls_nobody_again_and_tools_get_it(
@@ -81,8 +82,7 @@ def test_an_alert_says_what_became_of_its_actor_before(desk: Desk, commit: Calla
     dispatcher = dispatcher_of(desk, soc=Ear())
     commit(make_alert(alert_id="a" * 20))
     dispatcher.step(START)
-    changes = {"state": State.CLOSED, "verdict": Verdict.TRUE_POSITIVE, "reason": "sold"}
-    desk.act("a" * 20, "closed", "lee", START + 1, **changes)
+    desk.act("a" * 20, Close(Verdict.TRUE_POSITIVE, "sold"), By("lee", START + 1))
     commit(make_alert(alert_id="b" * 20))
     dispatcher.step(START + 2)
     assert why(desk, "a" * 20, "enrich") == (Why.UNKNOWN, "no earlier incident")
@@ -137,8 +137,7 @@ def test_a_silenced_repeat_opens_nothing_again(desk: Desk, commit: Callable[...,
     dispatcher = dispatcher_of(desk, soc=ear)
     commit(alert)
     dispatcher.step(START)
-    changes = {"state": State.CLOSED, "verdict": Verdict.BENIGN_POSITIVE, "reason": "audit"}
-    desk.act(alert.alert_id, "closed", "lee", START + 1, **changes)
+    desk.act(alert.alert_id, Close(Verdict.BENIGN_POSITIVE, "audit"), By("lee", START + 1))
     matcher = Matcher(actors=(alert.actor,))
     desk.silence(Silence(matcher=matcher, owner="lee", reason="audit", starts=START, ends=START + 1_000))
     commit(msgspec.structs.replace(alert, risk=alert.risk + 1.0))

@@ -18,6 +18,7 @@ from alerts.incident import State, Verdict
 from alerts.pipeline import Matcher, Route, Routing, Silence, Why, pipeline_of
 from alerts.receivers.receiver import Limits, Notice, Outcome, Phase, Result
 from alerts.store import Store
+from alerts.work import Assign, By, Close, Reopen
 from tests.alerts.samples import Place, make_alert, make_checkpoint, make_finding
 
 SHARD = "events-0-of-1"
@@ -109,15 +110,14 @@ def test_alerts_of_one_actor_join_the_open_incident_and_a_closed_one_is_left(
     dispatcher.step(START + 1)
     (incident,) = desk.incidents()
     assert (incident.incident_id, incident.severity, incident.risk) == (first.alert_id, Severity.CRITICAL, 95.0)
-    changes = {"state": State.CLOSED, "verdict": Verdict.BENIGN_POSITIVE, "reason": "audit"}
-    desk.act(incident.incident_id, "closed", "lee", START + 2, "an audit", **changes)
+    desk.act(incident.incident_id, Close(Verdict.BENIGN_POSITIVE, "audit"), By("lee", START + 2))
     commit(third)
     dispatcher.step(START + 3)
     assert {one.incident_id: one.state for one in desk.incidents()} == {
         first.alert_id: State.CLOSED,
         third.alert_id: State.OPEN,
     }
-    _, alerts, entries = desk.incident(first.alert_id)
+    _, alerts, entries, *_ = desk.incident(first.alert_id)
     assert [alert.alert_id for alert in alerts] == [first.alert_id, second.alert_id]
     assert [entry.act for entry in entries] == ["opened", "joined", "closed"]
 
@@ -180,8 +180,8 @@ def test_what_is_refused_is_dead_shown_and_retried_by_hand(desk: Desk, commit: C
     (dead,) = desk.tasks(state="dead")
     assert (dead.alert_id, dead.detail, dead.attempts) == (f"{1:020x}", "HTTP 400", 1)
     ear.answer = lambda _: Outcome(Result.DELIVERED)
-    assert desk.retry("mail", now) == 0
-    assert desk.retry("soc", now) == 1
+    assert desk.retry("mail", By("lee", now)) == 0
+    assert desk.retry("soc", By("lee", now)) == 1
     run(dispatcher, now, 60)
     assert len(ear.taken) == 3
 
@@ -221,7 +221,7 @@ def test_an_update_without_news_is_decided_upon_and_told_to_nobody(desk: Desk, c
     commit(msgspec.structs.replace(alert, risk=alert.risk + 1.0))
     run(dispatcher, START + 1, 60)
     assert len(ear.taken) == 1
-    assert desk.decisions(alert.alert_id)[-1][:3] == (2, "deduplicate", Why.NOTHING_NEW)
+    assert desk.alert(alert.alert_id)[2][-1][:3] == (2, "deduplicate", Why.NOTHING_NEW)
     assert desk.incidents()[0].risk == alert.risk + 1.0
 
 
@@ -231,12 +231,11 @@ def test_closing_resolves_and_reopening_fires_again(desk: Desk, commit: Callable
     dispatcher = dispatcher_of(desk, soc=ear)
     commit(alert)
     dispatcher.step(START)
-    changes = {"state": State.CLOSED, "verdict": Verdict.FALSE_POSITIVE, "reason": "a robot"}
-    desk.act(alert.alert_id, "closed", "lee", START + 1, **changes)
+    desk.act(alert.alert_id, Close(Verdict.FALSE_POSITIVE, "a robot"), By("lee", START + 1))
     with pytest.raises(IncidentError, match="reopen it first"):
-        desk.act(alert.alert_id, "assigned", "lee", START + 1, owner="lee")
+        desk.act(alert.alert_id, Assign("lee"), By("lee", START + 1))
     run(dispatcher, START + 2, 60)
-    desk.act(alert.alert_id, "reopened", "kim", START + 100, "no robot", state=State.OPEN, verdict="", reason="")
+    desk.act(alert.alert_id, Reopen("no robot"), By("kim", START + 100))
     run(dispatcher, START + 101, 60)
     assert [notices[0].phase for _, notices in ear.calls] == [Phase.FIRING, Phase.RESOLVED, Phase.FIRING]
     (incident,) = desk.incidents()
@@ -249,8 +248,7 @@ def test_something_new_opens_a_closed_incident_again(desk: Desk, commit: Callabl
     dispatcher = dispatcher_of(desk, soc=ear)
     commit(alert)
     dispatcher.step(START)
-    changes = {"state": State.CLOSED, "verdict": Verdict.BENIGN_POSITIVE, "reason": "audit"}
-    desk.act(alert.alert_id, "closed", "lee", START + 1, **changes)
+    desk.act(alert.alert_id, Close(Verdict.BENIGN_POSITIVE, "audit"), By("lee", START + 1))
     commit(msgspec.structs.replace(alert, findings=(*alert.findings, make_finding(detection="odd_hours"))))
     run(dispatcher, START + 2, 60)
     (incident,) = desk.incidents()
@@ -267,8 +265,7 @@ def test_one_that_forgets_is_told_again_while_it_fires_and_no_more_afterwards(
     commit(alert)
     now = run(dispatcher, START, 600)
     assert 9 <= len(ear.calls) <= 11
-    changes = {"state": State.CLOSED, "verdict": Verdict.TRUE_POSITIVE, "reason": "sold"}
-    desk.act(alert.alert_id, "closed", "lee", now, **changes)
+    desk.act(alert.alert_id, Close(Verdict.TRUE_POSITIVE, "sold"), By("lee", now))
     count = len(ear.calls)
     run(dispatcher, now, 600)
     assert [notices[0].phase for _, notices in ear.calls[count:]] == [Phase.RESOLVED]
@@ -292,8 +289,7 @@ def test_a_silence_tells_nobody_and_says_what_it_would_have_hidden(desk: Desk, c
     old = make_alert(alert_id="a" * 20)
     commit(old)
     dispatcher.step(START)
-    changes = {"state": State.CLOSED, "verdict": Verdict.TRUE_POSITIVE, "reason": "sold"}
-    desk.act(old.alert_id, "closed", "lee", START + 1, **changes)
+    desk.act(old.alert_id, Close(Verdict.TRUE_POSITIVE, "sold"), By("lee", START + 1))
     matcher = Matcher(actors=(old.actor,))
     assert [(alert.alert_id, verdict) for alert, verdict in desk.would_hide(matcher)] == [
         (old.alert_id, Verdict.TRUE_POSITIVE)
@@ -302,9 +298,9 @@ def test_a_silence_tells_nobody_and_says_what_it_would_have_hidden(desk: Desk, c
     number = desk.silence(silence)
     commit(make_alert(alert_id="b" * 20))
     dispatcher.step(START + 50)
-    assert desk.decisions("b" * 20)[-1][1:] == ("silence", Why.SILENCED, f"silence {number} of lee")
-    assert desk.expire(number, START + 60)
-    assert not desk.expire(number, START + 61)
+    assert desk.alert("b" * 20)[2][-1][1:] == ("silence", Why.SILENCED, f"silence {number} of lee")
+    assert desk.expire(number, By("lee", START + 60))
+    assert not desk.expire(number, By("lee", START + 61))
     commit(make_alert(alert_id="c" * 20))
     dispatcher.step(START + 62)
     assert "c" * 20 in {notice.alert.alert_id for notice in ear.taken.values()}

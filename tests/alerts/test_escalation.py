@@ -21,6 +21,7 @@ from alerts.queue import delivery_table
 from alerts.receivers.receiver import Phase
 from alerts.rotation import Rotation
 from alerts.store import Store
+from alerts.work import Assign, By, Close, Move, Reopen, Split
 from tests.alerts.samples import Place, make_alert, make_checkpoint, make_finding
 from tests.alerts.test_dispatch import SHARD, START, UTC_ZONE, Ear, run
 
@@ -106,7 +107,7 @@ def test_level_by_level_others_are_told_and_each_step_is_in_the_history(
 def test_an_acknowledgement_stops_it(desk: Desk, team: Team, commit: Callable[..., None], state: State) -> None:
     commit(make_alert(alert_id=ONE))
     now = run(team.dispatcher, START, 32 * MINUTE)
-    desk.act(ONE, "moved", "lee", now, state=state)
+    desk.act(ONE, Move(state), By("lee", now))
     run(team.dispatcher, now, 600 * MINUTE)
     assert list(team.told()) == ["soc", "lead"]
 
@@ -132,8 +133,7 @@ def test_the_worst_of_an_incident_is_told_and_closing_tells_everybody_who_knows(
     commit(make_alert(alert_id=ONE), make_alert(alert_id="b" * 20, severity=Severity.CRITICAL, risk=95.0))
     now = run(team.dispatcher, START, 32 * MINUTE)
     assert team.told()["lead"] == [f"{'b' * 20}.1.firing.1"]
-    changes = {"state": State.CLOSED, "verdict": Verdict.TRUE_POSITIVE, "reason": "sold"}
-    desk.act(ONE, "closed", "lee", now, **changes)
+    desk.act(ONE, Close(Verdict.TRUE_POSITIVE, "sold"), By("lee", now))
     run(team.dispatcher, now, 600 * MINUTE)
     assert [notice.phase for notice in team.ears["lead"].taken.values()] == [Phase.FIRING, Phase.RESOLVED]
     assert "chief" not in team.told()
@@ -145,16 +145,15 @@ def test_what_opens_again_is_escalated_from_the_first_level(
     alert = make_alert(alert_id=ONE)
     commit(alert)
     now = run(team.dispatcher, START, 120 * MINUTE)
-    changes = {"state": State.CLOSED, "verdict": Verdict.BENIGN_POSITIVE, "reason": "audit"}
-    desk.act(ONE, "closed", "lee", now, **changes)
+    desk.act(ONE, Close(Verdict.BENIGN_POSITIVE, "audit"), By("lee", now))
     commit(msgspec.structs.replace(alert, findings=(*alert.findings, make_finding(detection="odd_hours"))))
     now = run(team.dispatcher, now, 29 * MINUTE)
     assert len(escalations(desk)) == 2
     now = run(team.dispatcher, now, 3 * MINUTE)
     assert len(escalations(desk)) == 3
     assert f"{ONE}.2.firing.1" in team.told()["lead"]
-    desk.act(ONE, "closed", "lee", now, **changes)
-    desk.act(ONE, "reopened", "kim", now, "no audit", state=State.OPEN, verdict="", reason="")
+    desk.act(ONE, Close(Verdict.BENIGN_POSITIVE, "audit"), By("lee", now))
+    desk.act(ONE, Reopen("no audit"), By("kim", now))
     run(team.dispatcher, now, 32 * MINUTE)
     assert [text.split(",")[0] for _, text in escalations(desk)] == ["level 1", "level 2", "level 1", "level 1"]
 
@@ -171,8 +170,8 @@ def test_what_nobody_was_told_of_is_not_escalated(desk: Desk, team: Team, commit
 def test_what_is_split_off_waits_for_an_answer_of_its_own(desk: Desk, team: Team, commit: Callable[..., None]) -> None:
     commit(make_alert(alert_id=ONE), make_alert(alert_id="b" * 20))
     now = run(team.dispatcher, START, 32 * MINUTE)
-    desk.split(ONE, ["bb"], "lee", now)
-    desk.act(ONE, "assigned", "lee", now, owner="lee", state=State.ACKNOWLEDGED)
+    desk.act(ONE, Split(("bb",)), By("lee", now))
+    desk.act(ONE, Assign("lee"), By("lee", now))
     run(team.dispatcher, now, 32 * MINUTE)
     assert [text.split(",")[0] for _, text in escalations(desk, "b" * 20)] == ["level 1"]
 
@@ -186,7 +185,7 @@ def test_whoever_is_on_call_is_told_and_the_decision_says_so(desk: Desk, commit:
         commit(make_alert(alert_id=alert_id, actor=f"E-{week}"))
         run(dispatcher, monday + week * 7 * 86_400.0, 60)
     assert (list(ann.taken), list(bo.taken)) == ([f"{ONE}.1.firing"], [f"{'b' * 20}.1.firing"])
-    assert ("route", "routed", "ann; on call for second: ann") in [one[1:] for one in desk.decisions(ONE)]
+    assert ("route", "routed", "ann; on call for second: ann") in [one[1:] for one in desk.alert(ONE)[2]]
 
 
 def test_a_former_owner_escalates_nothing(desk: Desk, place: Place, team: Team, commit: Callable[..., None]) -> None:

@@ -12,6 +12,7 @@ from alerts.desk import DESK, Desk
 from alerts.feedback import LASTS_S, Feedback
 from alerts.incident import State, Verdict
 from alerts.store import Store
+from alerts.work import By, Close, Reopen
 from tests.alerts.samples import MORNING, make_alert, make_checkpoint, make_finding
 
 NOW = 1_800_000_000.0
@@ -39,8 +40,7 @@ def told(url: str, desk: Desk) -> Alert:
 
 
 def close(desk: Desk, incident_id: str, verdict: Verdict) -> None:
-    changes = {"state": State.CLOSED, "verdict": verdict.value, "reason": "a move of the office"}
-    desk.act(incident_id, "closed", "ana", NOW, **changes)
+    desk.act(incident_id, Close(verdict, "a move of the office"), By("ana", NOW))
 
 
 def in_force(url: str) -> list[Feedback]:
@@ -67,7 +67,7 @@ def test_opening_again_takes_it_back_and_a_second_verdict_has_a_number_of_its_ow
     url: str, desk: Desk, told: Alert
 ) -> None:
     close(desk, told.alert_id, Verdict.FALSE_POSITIVE)
-    desk.act(told.alert_id, "reopened", "bo", NOW + 5, state=State.OPEN, verdict="", reason="")
+    desk.act(told.alert_id, Reopen("no"), By("bo", NOW + 5))
     assert in_force(url) == []
     close(desk, told.alert_id, Verdict.TRUE_POSITIVE)
     assert [(one.number, one.verdict) for one in in_force(url)] == [(2, "true_positive")]
@@ -88,10 +88,10 @@ def test_what_is_new_in_an_alert_opens_the_incident_and_takes_it_back(url: str, 
 
 def test_one_can_be_taken_back_alone_and_only_once(url: str, desk: Desk, told: Alert) -> None:
     close(desk, told.alert_id, Verdict.BENIGN_POSITIVE)
-    assert desk.withdraw_feedback(1, "bo", NOW + 7)
-    assert not desk.withdraw_feedback(1, "bo", NOW + 8)
+    assert desk.withdraw_feedback(1, By("bo", NOW + 7))
+    assert not desk.withdraw_feedback(1, By("bo", NOW + 8))
     assert in_force(url) == []
-    incident, _, entries = desk.incident(told.alert_id)
+    incident, _, entries, *_ = desk.incident(told.alert_id)
     assert incident.verdict is Verdict.BENIGN_POSITIVE
     assert (entries[-1].author, entries[-1].act, entries[-1].text) == ("bo", "withdrew", "feedback 1")
 

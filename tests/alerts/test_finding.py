@@ -13,7 +13,7 @@ def test_the_json_object_is_flat_with_its_keys_in_the_documented_order(make_find
     assert keys == [
         "detection", "time", "p_value", "observed", "expected", "peer_expected", "unit", "event_ids",
         "event_count", "technique", "sentence", "sample_size", "peer_sample_size", "threshold",
-        "model_version", "certain",
+        "model_version", "certain", "customers", "records", "exported", "data_class",
     ]  # fmt: skip
 
 

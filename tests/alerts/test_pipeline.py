@@ -50,12 +50,19 @@ def test_without_routes_everybody_is_told() -> None:
         ({"detections": ("odd_hours",)}, ()),
         ({"departments": ("B03",)}, ("soc",)),
         ({"departments": ("B04",)}, ()),
+        ({"data_classes": ("C3", "C4")}, ("soc",)),
+        ({"data_classes": ("C2",)}, ()),
         ({"hours": "working"}, ("soc",)),
         ({"hours": "off"}, ()),
     ],
 )
 def test_a_route_tells_of_what_it_matches(route: dict, expected: tuple[str, ...]) -> None:
-    assert routed(Route(receivers=("soc",), **route), severity=Severity.HIGH, department="B03") == expected
+    fields = {"severity": Severity.HIGH, "department": "B03", "findings": (make_finding(data_class="C3"),)}
+    assert routed(Route(receivers=("soc",), **route), **fields) == expected
+
+
+def test_an_alert_whose_data_nobody_classified_matches_no_route_by_data_class() -> None:
+    assert routed(Route(receivers=("soc",), data_classes=("C1",))) == ()
 
 
 @pytest.mark.parametrize(

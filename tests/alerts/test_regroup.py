@@ -13,6 +13,7 @@ from alerts.incident import State, Verdict
 from alerts.pipeline import Routing, pipeline_of
 from alerts.receivers.receiver import Phase
 from alerts.store import Store
+from alerts.work import Assign, By, Close, Merge, Reopen, Split
 from tests.alerts.samples import Place, make_alert, make_checkpoint, make_finding
 from tests.alerts.test_dispatch import START, UTC_ZONE, Ear, dispatcher_of, run
 
@@ -60,14 +61,13 @@ def state_of(desk: Desk) -> list[object]:
 
 
 def close(desk: Desk, incident_id: str, now: float) -> None:
-    changes = {"state": State.CLOSED, "verdict": Verdict.TRUE_POSITIVE, "reason": "sold"}
-    desk.act(incident_id, "closed", "lee", now, **changes)
+    desk.act(incident_id, Close(Verdict.TRUE_POSITIVE, "sold"), By("lee", now))
 
 
 def test_a_merged_incident_is_closed_and_points_to_the_one_that_has_its_alerts(desk: Desk) -> None:
-    found = desk.merge(ONE, THREE, "lee", START + 1)
+    found, _ = desk.act(ONE, Merge(THREE), By("lee", START + 1))
     assert (found.incident_id, found.severity, found.risk) == (THREE, Severity.CRITICAL, 95.0)
-    former, alerts, entries = desk.incident(ONE)
+    former, alerts, entries, *_ = desk.incident(ONE)
     assert (former.state, former.verdict, former.merged_into, alerts) == (State.CLOSED, Verdict.NONE, THREE, [])
     assert (entries[-1].act, entries[-1].author, entries[-1].text) == (
         "merged", "lee", f"into {THREE}: alerts {ONE}, {TWO}"
@@ -81,7 +81,7 @@ def test_what_goes_on_elsewhere_is_not_resolved_until_it_is_over_there(desk: Des
     ear = Ear()
     dispatcher = dispatcher_of(desk, soc=ear)
     run(dispatcher, START, 60)
-    desk.merge(ONE, THREE, "lee", START + 60)
+    desk.act(ONE, Merge(THREE), By("lee", START + 60))
     run(dispatcher, START + 60, 600)
     assert {notice.phase for notice in ear.taken.values()} == {Phase.FIRING}
     close(desk, THREE, START + 700)
@@ -92,21 +92,21 @@ def test_what_goes_on_elsewhere_is_not_resolved_until_it_is_over_there(desk: Des
 
 
 def test_a_split_undoes_a_merge_and_a_merge_a_split(desk: Desk) -> None:
-    desk.act(ONE, "assigned", "lee", START + 1, owner="lee", state=State.ACKNOWLEDGED)
+    desk.act(ONE, Assign("lee"), By("lee", START + 1))
     before = state_of(desk)
-    desk.merge(ONE, THREE, "lee", START + 2)
-    found = desk.split(THREE, [TWO, ONE], "lee", START + 3)
+    desk.act(ONE, Merge(THREE), By("lee", START + 2))
+    found, _ = desk.act(THREE, Split((TWO, ONE)), By("lee", START + 3))
     assert (found.incident_id, found.owner) == (ONE, "lee")
     assert state_of(desk) == before
-    desk.split(ONE, [TWO], "lee", START + 4)
+    desk.act(ONE, Split((TWO,)), By("lee", START + 4))
     assert (alerts_of(desk, ONE), alerts_of(desk, TWO)) == ([ONE], [TWO])
-    desk.merge(TWO, ONE, "lee", START + 5)
+    desk.act(TWO, Merge(ONE), By("lee", START + 5))
     assert [one for one in desk.incidents() if one.incident_id != TWO] == before[0]
     assert alerts_of(desk, ONE) == [ONE, TWO]
 
 
 def test_a_split_makes_an_incident_of_its_own_with_what_receivers_are_told(desk: Desk) -> None:
-    found = desk.split(ONE, ["bbb"], "kim", START + 1)
+    found, _ = desk.act(ONE, Split(("bbb",)), By("kim", START + 1))
     assert (found.incident_id, found.actor, found.state, found.risk) == (TWO, "E-1", State.OPEN, 45.0)
     assert (found.severity, found.opened_at) == (Severity.MEDIUM, make_alert().opened_at)
     assert (alerts_of(desk, ONE), alerts_of(desk, TWO)) == ([ONE], [TWO])
@@ -116,8 +116,8 @@ def test_a_split_makes_an_incident_of_its_own_with_what_receivers_are_told(desk:
 
 
 def test_an_alert_that_changes_later_stays_where_it_was_moved_to(desk: Desk, commit: Callable[..., None]) -> None:
-    desk.merge(ONE, THREE, "lee", START + 1)
-    desk.split(THREE, [TWO], "lee", START + 2)
+    desk.act(ONE, Merge(THREE), By("lee", START + 1))
+    desk.act(THREE, Split((TWO,)), By("lee", START + 2))
     for alert_id in (ONE, TWO):
         worse = make_alert(alert_id=alert_id, actor="E-1", severity=Severity.HIGH)
         commit(msgspec.structs.replace(worse, findings=(*worse.findings, make_finding(detection="odd_hours"))))
@@ -131,7 +131,7 @@ def test_an_alert_that_changes_later_stays_where_it_was_moved_to(desk: Desk, com
 def test_a_new_alert_follows_its_actor_into_the_incident_that_theirs_was_merged_into(
     desk: Desk, commit: Callable[..., None]
 ) -> None:
-    desk.merge(ONE, THREE, "lee", START + 1)
+    desk.act(ONE, Merge(THREE), By("lee", START + 1))
     commit(make_alert(alert_id=FOUR, actor="E-1"))
     desk.take_in([], [], START + 2)
     assert FOUR in alerts_of(desk, THREE)
@@ -144,32 +144,35 @@ def test_a_new_alert_follows_its_actor_into_the_incident_that_theirs_was_merged_
 def test_what_makes_no_sense_is_refused_in_words_and_changes_nothing(desk: Desk) -> None:
     before = state_of(desk)
     for wrong, message in (
-        (lambda: desk.merge(ONE, ONE, "lee", START), "into itself"),
-        (lambda: desk.split(ONE, [], "lee", START), "name the alerts"),
-        (lambda: desk.split(ONE, [ONE, TWO], "lee", START), "gave the incident its id"),
+        (lambda: desk.act(ONE, Merge(ONE), By("lee", START)), "into itself"),
+        (lambda: desk.act(ONE, Split(()), By("lee", START)), "name the alerts"),
+        (lambda: desk.act(ONE, Split((ONE, TWO)), By("lee", START)), "gave the incident its id"),
     ):
         with pytest.raises(IncidentError, match=message):
             wrong()
     for unknown in (THREE, ""):
         with pytest.raises(UnknownAlertError, match="no alert of it begin"):
-            desk.split(ONE, [unknown], "lee", START)
+            desk.act(ONE, Split((unknown,)), By("lee", START))
     with pytest.raises(UnknownAlertError, match="no incident begins"):
-        desk.merge(ONE, FOUR, "lee", START)
+        desk.act(ONE, Merge(FOUR), By("lee", START))
     assert state_of(desk) == before
 
 
 def test_a_closed_incident_is_opened_before_its_alerts_move_and_a_merged_one_never(desk: Desk) -> None:
     close(desk, THREE, START + 1)
-    for wrong in (lambda: desk.merge(ONE, THREE, "lee", START), lambda: desk.merge(THREE, ONE, "lee", START)):
+    for wrong in (
+        lambda: desk.act(ONE, Merge(THREE), By("lee", START)),
+        lambda: desk.act(THREE, Merge(ONE), By("lee", START)),
+    ):
         with pytest.raises(IncidentError, match="reopen it first"):
             wrong()
-    desk.act(THREE, "reopened", "lee", START + 2, state=State.OPEN, verdict="", reason="")
-    desk.merge(ONE, THREE, "lee", START + 3)
+    desk.act(THREE, Reopen("no"), By("lee", START + 2))
+    desk.act(ONE, Merge(THREE), By("lee", START + 3))
     for wrong in (
-        lambda: desk.act(ONE, "reopened", "lee", START, state=State.OPEN),
+        lambda: desk.act(ONE, Reopen("no"), By("lee", START)),
         lambda: close(desk, ONE, START),
-        lambda: desk.merge(ONE, THREE, "lee", START),
-        lambda: desk.split(ONE, [TWO], "lee", START),
+        lambda: desk.act(ONE, Merge(THREE), By("lee", START)),
+        lambda: desk.act(ONE, Split((TWO,)), By("lee", START)),
     ):
         with pytest.raises(IncidentError, match=f"was merged into {THREE}"):
             wrong()

@@ -79,11 +79,16 @@ def test_a_detail_shows_every_number_an_analyst_can_check(make_alert):
         ({"certain": True, "p_value": 1.0}, "certain: this needs no statistics"),
         ({"certain": True}, "no alert none: one such event is enough"),
         ({"event_ids": (), "event_count": 7}, "events 7, none named"),
-        ({"event_ids": ("ev-1",), "event_count": 1}, "events ev-1 technique"),
+        ({"event_ids": ("ev-1",), "event_count": 1}, "events ev-1 data"),
         ({"event_ids": (), "event_count": 0}, "events none"),
         ({"observed": 0.4217, "unit": "of all views"}, "observed 0.422 of all views"),
         ({"observed": 1234567.8}, "observed 1,234,568 customers"),
         ({"technique": "T0000"}, "ATT&CK T0000 First steps"),
+        ({}, "data not known technique"),
+        (
+            {"customers": 412, "records": 1_200, "exported": 800, "data_class": "C3"},
+            "about 412 customers, 1,200 records disclosed, 800 taken out, most sensitive class C3; all of that day",
+        ),
     ],
 )
 def test_what_is_missing_or_special_is_said_in_words(make_alert, make_finding, fields, said):

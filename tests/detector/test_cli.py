@@ -21,10 +21,11 @@ COMMANDS = (
     "deadletters replay", "map", "map test", "demo", "db", "db check", "db upgrade",
     "topics", "topics create", "topics check", "rekey", "deliver", "incidents", "incidents list", "incidents show",
     "incidents assign", "incidents note", "incidents move", "incidents close", "incidents reopen",
-    "incidents merge", "incidents split", "feedback", "feedback list", "feedback withdraw", "silences",
+    "incidents merge", "incidents split", "feedback", "feedback list", "feedback withdraw", "exceptions",
+    "exceptions add", "exceptions list", "exceptions end", "silences",
     "silences add", "silences list", "silences expire", "deliveries", "deliveries list", "deliveries retry",
-    "receivers", "receivers test", "doctor", "probe", "backup",
-    "restore",
+    "receivers", "receivers test", "serve", "tokens", "tokens add", "tokens list", "tokens revoke",
+    "doctor", "probe", "backup", "restore",
 )  # fmt: skip
 SAMPLE = Path(__file__).parents[1] / "data" / "cloudtrail" / "logs"
 

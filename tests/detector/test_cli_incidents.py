@@ -180,3 +180,36 @@ def test_a_silence_says_what_it_would_have_hidden_before_it_is_kept(watched: Pat
     assert "a migration" in capsys.readouterr().out
     assert innerwatch("silences", "expire", number, "--config", config) == 0
     assert innerwatch("silences", "expire", number, "--config", config) == 2
+
+
+def test_an_exception_says_what_it_would_have_kept_quiet_and_is_no_place_to_hide(
+    watched: Path, hook: Hook, capsys
+) -> None:
+    config = str(config_at(watched, hook))
+    common = ["--days", "14", "--reason", "a migration", "--by", "lee", "--config", config]
+    assert innerwatch("incidents", "list", "--config", config) == 0
+    with closing(open_desk(load_config(Path(config)))) as desk:
+        actor = next(iter(desk.incidents())).actor
+    capsys.readouterr()
+    for wrong, said in (
+        ([actor, "--detection", "bulk_exports"], "none of"),
+        ([actor, "--detection", "bulk_export", "--severity", "worst"], "none of"),
+        (["E1042", "--detection", "bulk_export"], "no pseudonym"),
+    ):
+        assert innerwatch("exceptions", "add", *wrong, *common) == 2
+        assert said in capsys.readouterr().err
+    assert innerwatch("exceptions", "add", actor, "--detection", "bulk_export", "--severity", "critical", *common) == 1
+    assert "never expected" in capsys.readouterr().err
+    asked = ["exceptions", "add", actor, "--detection", "bulk_export", "--detection", "odd_hours"]
+    assert innerwatch(*asked, "--preview", *common) == 0
+    assert "kept" not in capsys.readouterr().err
+    assert innerwatch(*asked, *common) == 0
+    number = capsys.readouterr().err.split("kept as ")[1].split(";")[0]
+    assert innerwatch("exceptions", "list", "--config", config) == 0
+    shown = capsys.readouterr().out
+    assert shown.splitlines()[1].split()[0] == number
+    assert innerwatch("exceptions", "end", number, "--by", "kim", "--config", config) == 0
+    assert innerwatch("exceptions", "end", number, "--config", config) == 2
+    capsys.readouterr()
+    assert innerwatch("exceptions", "list", "--config", config) == 0
+    assert "0 in all" in capsys.readouterr().err

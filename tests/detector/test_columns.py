@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 
 from detector.columns import Columns, Gather
+from detector.config import DataConfig
 from detector.features import N_FEATURES, N_KINDS, UNEXPLAINED_FROM, Feature, Kind
 from streams import Admitted
 from tests.detector.office import TOKENS, admit, at, event
 
 
 def columns(*admitted: Admitted) -> Columns:
-    return Gather(lambda them: [int(one.actor.id[1:]) for one in them]).columns(admitted)
+    return Gather(lambda them: [int(one.actor.id[1:]) for one in them], DataConfig()).columns(admitted)
 
 
 def adds(*customers: str, **facts: Any) -> dict[Feature, float]:
@@ -92,7 +93,7 @@ def test_one_event_cannot_break_the_sums() -> None:
 
 
 def test_a_place_is_the_same_everywhere_and_differs_from_its_like() -> None:
-    gather = [Gather(lambda events: [1] * len(events)) for _ in range(2)]
+    gather = [Gather(lambda events: [1] * len(events), DataConfig()) for _ in range(2)]
     one = event("E1", at(0, 9.0), ip="10.0.0.1", agent="x/1")
     other = event("E1", at(0, 9.0), ip="10.0.0.2", agent="x/1", host="x/1")
     first, again = (each.columns(admit([one])).values for each in gather)

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detector.columns import Columns, Gather
+from detector.config import DataConfig
 from detector.daybook import SLOTS, Daybook, Running
 from detector.features import Feature, Peak
 from detector.measures import Baselines, Surprise
@@ -18,7 +19,7 @@ DAY = 9
 
 
 def columns(events: list[AccessEvent]) -> Columns:
-    return Gather(lambda them: [int(one.actor.id[1:]) for one in them]).columns(admit(events))
+    return Gather(lambda them: [int(one.actor.id[1:]) for one in them], DataConfig()).columns(admit(events))
 
 
 def opened(rows: int = 8) -> Daybook:
@@ -106,6 +107,28 @@ def test_a_peak_is_that_of_the_busiest_window_and_does_not_sink() -> None:
     running = add(opened(), events)
     assert running.peaks[:, Peak.EXPORTED_HOUR].tolist() == [10, 20, 30, 30, 30, 30]
     assert running.peaks[:, Peak.TOUCHES_HOUR].tolist() == [1, 2, 3, 3, 3, 3]
+
+
+def test_the_most_sensitive_class_disclosed_so_far_is_kept_and_what_was_refused_is_not() -> None:
+    levels = [("C2", "success"), ("C4", "denied"), ("C9", "success"), ("C3", "success"), ("C1", "success")]
+    events = [event("E1", at(0, 9.0 + n / 10), level=level, outcome=done) for n, (level, done) in enumerate(levels)]
+    daybook = opened()
+    assert add(daybook, events[:4]).peaks[:, Peak.CLASS].tolist() == [2, 2, 2, 3]
+    again = opened()
+    again.restore(daybook.snapshot())
+    assert add(again, events[4:]).peaks[:, Peak.CLASS].tolist() == [3]
+
+
+def test_a_snapshot_from_before_there_were_classes_goes_on_without_any() -> None:
+    daybook = opened()
+    add(daybook, steady(4, 3))
+    state = daybook.snapshot()
+    state["peaks"] = state["peaks"][..., : Peak.CLASS]
+    again = opened()
+    again.restore(state)
+    running = add(again, steady(4, 6)[3:])
+    assert running.peaks.shape[1] == len(Peak)
+    assert np.array_equal(again.peaks[..., : Peak.CLASS][1, DAY % SLOTS], running.peaks[-1, : Peak.CLASS])
 
 
 def test_different_customers_are_counted_once_and_anew_every_day() -> None:

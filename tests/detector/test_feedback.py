@@ -10,6 +10,7 @@ from alerts.desk import DESK, Desk
 from alerts.incident import State, Verdict
 from alerts.lines import alert_line
 from alerts.store import Store
+from alerts.work import By, Close
 from detector.app import replay
 from detector.config import Config, StateConfig
 from detector.context import read_context, with_lessons
@@ -71,8 +72,7 @@ def close_all(desk: Desk, verdict: Verdict) -> int:
         pass
     found = desk.incidents([State.OPEN])
     for one in found:
-        changes = {"state": State.CLOSED, "verdict": verdict.value, "reason": "read"}
-        desk.act(one.incident_id, "closed", "ana", NOW, **changes)
+        desk.act(one.incident_id, Close(verdict, "read"), By("ana", NOW))
     return len(found)
 
 
@@ -111,7 +111,7 @@ def test_a_verdict_outlives_a_crash_and_one_that_was_taken_back_is_forgotten_at_
     with resumed_keeper(config, TOKENS, tmp_path / "letters") as keeper:
         assert keeper.shard.engine.lessons.held
     for one, _ in desk.feedback():
-        assert desk.withdraw_feedback(one.number, "bo", NOW)
+        assert desk.withdraw_feedback(one.number, By("bo", NOW))
     with resumed_keeper(config, TOKENS, tmp_path / "letters") as keeper:
         assert not keeper.shard.engine.lessons.held
 

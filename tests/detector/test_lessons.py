@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from alerts.feedback import EXPECTED
 from detector.detections import DETECTIONS
 from detector.engine import Engine
 from detector.lessons import FALSE, PROBATION_DAYS, TRUE, WATCH_NATS, Lesson
@@ -88,13 +89,37 @@ def test_the_same_again_is_not_told_and_what_is_stronger_or_other_is(verdict: st
         assert bool(play(watch, day, exports(8))) is is_told
 
 
+def test_what_is_expected_is_not_told_up_to_the_risk_that_was_named() -> None:
+    day = LATER[12:13]
+    (*_, last) = play(told_of(), day, exports(8))
+    found = {finding.detection for finding in last.findings}
+    for detections, most, is_told in (
+        (EVERYTHING, 99.0, False),
+        (found, 99.0, False),
+        (EVERYTHING, last.risk - 0.01, True),
+        (found - {"bulk_export"}, 99.0, True),
+    ):
+        watch = told_of()
+        adopt(watch, lesson(EXPECTED, detections=sorted(detections), risk=most))
+        assert bool(play(watch, day, exports(8))) is is_told
+
+
+def test_what_is_expected_is_never_learned_and_told_when_the_exception_has_ended() -> None:
+    days = LATER[: PROBATION_DAYS + 5]
+    watch = told_of()
+    adopt(watch, lesson(EXPECTED, until=at(days[-1] + 1, 0.0)))
+    assert not play(watch, days, exports(60))
+    assert watch.lessons.accepted(watch.people.active_days) == []
+    assert play(watch, LATER[PROBATION_DAYS + 5 : PROBATION_DAYS + 6], exports(60))
+
+
 def test_a_planted_record_is_told_whatever_was_said() -> None:
     watch = told_of()
-    adopt(watch, lesson("false_positive"))
+    adopt(watch, lesson("false_positive", number=1), lesson(EXPECTED, number=2))
     assert play(watch, LATER[1:2], lambda day: [event(ODD, at(day, 11.0), HONEY)])
 
 
-@pytest.mark.parametrize("verdict", [*FALSE, TRUE])
+@pytest.mark.parametrize("verdict", [*FALSE, EXPECTED, TRUE])
 def test_a_verdict_that_is_taken_back_in_time_leaves_nothing_behind_but_what_was_not_told(verdict: str) -> None:
     watch, untaught = told_of(), told_of()
     adopt(watch, lesson(verdict))

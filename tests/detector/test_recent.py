@@ -4,6 +4,7 @@ import numpy as np
 
 from alerts.finding import MAX_EVENT_IDS
 from detector.columns import Gather
+from detector.config import DataConfig
 from detector.features import Feature
 from detector.recent import Recent
 from tests.detector.office import admit, at, event
@@ -14,7 +15,7 @@ def add(recent: Recent, actors: list[int], first: int = 0, **facts: str) -> None
         event(f"E{actor}", at(0, 9.0) + place, "C-1", id=f"ev-{first + place}", **facts)
         for place, actor in enumerate(actors)
     ]
-    columns = Gather(lambda them: [int(one.actor.id[1:]) for one in them]).columns(admit(events))
+    columns = Gather(lambda them: [int(one.actor.id[1:]) for one in them], DataConfig()).columns(admit(events))
     recent.add(columns, np.full(len(events), 7))
 
 

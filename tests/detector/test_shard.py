@@ -1,12 +1,15 @@
 """A shard: what goes in is counted, what comes out is pseudonymous."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 import pytest
 
+from alerts.feedback import EXPECTED
 from detector.context import read_context
+from detector.lessons import Lesson
 from detector.shard import CROWD_NAME, SHARD, Known, Shard, pseudonym_of
 from streams import Position, Reason, Record, Rejected, Tokens
 from tests.detector.small import KEY, SmallLog
@@ -54,6 +57,17 @@ def test_an_actor_beyond_the_roster_keeps_the_role_that_the_log_says(small_log: 
     one = shard(small_log, [])
     changed = one.process(records(*[event(n, f"X{n}") for n in range(3)], event(9, "X9", planted(small_log))))
     assert [(alert.role, alert.department) for alert in changed] == [("auditor", None)]
+
+
+def test_an_exception_holds_for_somebody_who_has_had_no_alert(small_log: SmallLog) -> None:
+    one = shard(small_log, [])
+    one.process(records(*[event(n, f"X{n}") for n in range(3)]))
+    names = (pseudonym_of(TOKENS, "X1"), pseudonym_of(TOKENS, "X9"))
+    lessons = tuple(
+        Lesson(n, name, EXPECTED, ("bulk_export",), 89.0, 4_000_000_000.0) for n, name in enumerate(names, 1)
+    )
+    one.adopt(replace(one.engine.context, lessons=lessons))
+    assert [(held.lesson.number, held.row) for held in one.engine.lessons.held] == [(1, one.engine.people.find("X1"))]
 
 
 def test_everything_rejected_is_given_away_in_order_and_counted(small_log: SmallLog) -> None:

@@ -37,6 +37,26 @@ def test_what_is_told_within_an_episode_is_one_alert_of_the_budget() -> None:
     assert watch.budget.told == 2
 
 
+def test_a_finding_says_what_its_actor_touched_on_that_day_up_to_then() -> None:
+    events = [
+        event("E01", at(0, 9.0), "C-1", "C-2", level="C2"),
+        event("E01", at(0, 9.1), "C-3", level="C5", outcome="denied"),
+        event("E01", at(0, 9.2), "C-1", level="C3", action="export", count=40),
+        event("E02", at(0, 9.3), "C-4", level="C4"),
+        event("E01", at(0, 10.0), HONEY, level="C9"),
+        event("E01", at(0, 11.0), "C-5", level="C4"),
+    ]
+    ((finding,),) = (one.findings for one in engine().process(admit(events)))
+    assert (finding.customers, finding.records, finding.exported, finding.data_class) == (4, 43, 40, "C3")
+
+
+def test_of_one_for_whom_there_was_no_room_nothing_is_known() -> None:
+    watch = engine(profiles={"max_actors": 16})
+    crowd = [event(f"E{number:02}", at(0, 9.0) + number, f"C-{number}") for number in range(20)]
+    (one,) = watch.process(admit([*crowd, event("E99", at(0, 10.0), HONEY, level="C2")]))
+    assert (one.actor, one.findings[0].customers, one.findings[0].data_class) == ("E99", None, None)
+
+
 def test_an_episode_stays_open_for_its_days() -> None:
     watch = engine(risk={"episode_days": 3})
     honey(watch, 0, 9.0)

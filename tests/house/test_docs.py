@@ -61,7 +61,7 @@ def test_commands_and_options_in_the_readme_exist() -> None:
 @pytest.mark.parametrize("text", [README, DESIGN], ids=["README", "DESIGN"])
 def test_configuration_keys_that_are_named_exist(text: str) -> None:
     for section, key in re.findall(rf"`({SECTIONS})\.([a-z_]+)`", text):
-        if key not in {"count", "id", "py", "md"}:
+        if key not in {"class", "count", "id", "py", "md"}:
             assert key in type(getattr(Config(), section)).model_fields, f"{section}.{key}"
 
 

@@ -8,14 +8,14 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from hashlib import blake2b
 from pathlib import Path
 from typing import Final
 
 import pytest
 from kafka import KafkaAdminClient, KafkaProducer
-from kafka.errors import TopicAlreadyExistsError
+from kafka.errors import KafkaError, TopicAlreadyExistsError
 
 from tests.real.frozen import frozen
 
@@ -120,11 +120,7 @@ class Broker:
                 stdout=log,
                 stderr=log,
             )
-        until = time.monotonic() + START_S
-        while not self._answers():
-            if self._process.poll() is not None or time.monotonic() > until:
-                raise RuntimeError(f"the broker did not start: {(self._folder / 'broker.log').read_text()[-2_000:]}")
-            time.sleep(0.1)
+        self._wait()
 
     def publish(
         self,
@@ -167,10 +163,10 @@ class Broker:
 
     @contextmanager
     def stopped(self) -> Iterator[None]:
-        """Let it hang: connections stay, and nothing is answered."""
-        assert self._process is not None
-        with frozen(self._process.pid):
+        """Let it hang: connections stay, and nothing is answered. Afterwards it serves again."""
+        with frozen(self.pid):
             yield
+        self._wait()
 
     def _make_certificates(self, keys: Path) -> None:
         store = ["-keystore", keys, "-storetype", "PKCS12", "-storepass", PASSWORD, "-alias", "broker"]
@@ -181,10 +177,24 @@ class Broker:
         kind = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-days", "30"]
         subprocess.run(["openssl", "req", "-x509", *kind, *client], check=True, capture_output=True)
 
-    def _answers(self) -> bool:
+    def _wait(self) -> None:
+        until = time.monotonic() + START_S
+        while not self._serves():
+            if self._process is None or self._process.poll() is not None or time.monotonic() > until:
+                raise RuntimeError(f"the broker does not serve: {(self._folder / 'broker.log').read_text()[-2_000:]}")
+            time.sleep(0.1)
+
+    def _serves(self) -> bool:
+        """Whether it answers, and its controller takes it for alive: one that hung is fenced for a moment."""
         with socket.socket() as probe:
             probe.settimeout(0.2)
-            return probe.connect_ex(("127.0.0.1", self.port)) == 0
+            if probe.connect_ex(("127.0.0.1", self.port)) != 0:
+                return False
+        try:
+            with closing(KafkaAdminClient(bootstrap_servers=self.address)) as admin:
+                return bool(admin.describe_cluster()["brokers"])
+        except KafkaError:
+            return False
 
     def _java(self, *arguments: str) -> None:
         subprocess.run([*JAVA, "-cp", self._classpath, *arguments], check=True, capture_output=True)

@@ -16,6 +16,7 @@ import msgspec
 from alerts.desk import DESK, Desk
 from alerts.incident import State, Verdict
 from alerts.lines import alert_line
+from alerts.work import By, Close
 from detector.config import Config
 from detector.context import read_context, with_lessons
 from detector.deliver import open_desk
@@ -62,8 +63,7 @@ class Analysts:
             really = self.is_misuse(keeper.shard.known[incident.actor].id, moments)
             said = really if chance(incident.incident_id) < self.right else not really
             verdict = Verdict.TRUE_POSITIVE if said else Verdict.FALSE_POSITIVE
-            changes = {"state": State.CLOSED, "verdict": verdict.value, "reason": "read"}
-            self.desk.act(incident.incident_id, "closed", "analyst", now, **changes)
+            self.desk.act(incident.incident_id, Close(verdict, "read"), By("analyst", now))
         return len(old)
 
     def is_misuse(self, actor: str, moments: Sequence[datetime]) -> bool:
@@ -119,6 +119,8 @@ def main(words: list[str] | None = None) -> int:
     """Print the comparison; 0 when verdicts spared false alerts and lost no insider in all."""
     parser = argparse.ArgumentParser(prog="make verdicts", description=__doc__)
     parser.add_argument("--seeds", type=int, nargs="+", default=list(SEEDS))
+    parser.add_argument("--staff", type=int, default=STAFF, help="of each insurer")
+    parser.add_argument("--days", type=int, default=DAYS, help="of each log")
     parser.add_argument("--budget", type=float, default=BUDGET, help="alerts in 1,000 employee-days")
     parser.add_argument("--right", type=float, default=RIGHT, help="how often an analyst is right")
     chosen = parser.parse_args(words)
@@ -127,7 +129,7 @@ def main(words: list[str] | None = None) -> int:
     for seed in chosen.seeds:
         with TemporaryDirectory(prefix="verdicts-") as place:
             folder = Path(place)
-            simulate(SimulationConfig(STAFF, DAYS, seed, warm_up_days=WARM_UP_DAYS), folder)
+            simulate(SimulationConfig(chosen.staff, chosen.days, seed, warm_up_days=WARM_UP_DAYS), folder)
             for name, right in (("without", None), ("with", chosen.right)):
                 (folder / name).mkdir()
                 found = watched(folder, folder / name, chosen.budget, right)

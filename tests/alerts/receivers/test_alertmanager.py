@@ -13,11 +13,12 @@ import pytest
 from alerts.alert import Severity
 from alerts.desk import DESK, Desk
 from alerts.dispatch import Dispatcher, Post
-from alerts.incident import State, Verdict
+from alerts.incident import Verdict
 from alerts.pipeline import Routing, pipeline_of
 from alerts.receivers.alertmanager import Alertmanager
 from alerts.receivers.receiver import Phase, Result
 from alerts.receivers.table import open_receiver
+from alerts.work import By, Close
 from tests.alerts.receivers.fakes.alertmanager import Fake
 from tests.alerts.receivers.fakes.server import Request
 from tests.alerts.receivers.fakes.webhook import NOW
@@ -168,8 +169,7 @@ class Watch:
         return not self.failing() and self.desk.tasks()[0].state == "told"
 
     def close_incident(self) -> None:
-        changes = {"state": State.CLOSED, "verdict": Verdict.TRUE_POSITIVE, "reason": "sold"}
-        self.desk.act(make_alert().alert_id, "closed", "lee", wall_clock(), **changes)
+        self.desk.act(make_alert().alert_id, Close(Verdict.TRUE_POSITIVE, "sold"), By("lee", wall_clock()))
 
 
 @pytest.fixture

@@ -51,6 +51,23 @@ def test_the_whole_says_who_what_when_how_it_differs_what_would_have_been_normal
         assert said in text
 
 
+def test_it_says_what_data_was_touched_where_that_is_known() -> None:
+    mild = make_finding(customers=12, records=0, exported=0, data_class="C2")
+    worst = make_finding(detection="odd_hours", customers=412, records=1_200, exported=800, data_class="C3")
+    notice = make_notice(alert_fields={"findings": (mild, worst, make_finding(detection="new_place"))})
+    lines = body(notice, 10_000).splitlines()
+    told = "about 412 customers, 1,200 records disclosed, 800 taken out, most sensitive class C3"
+    assert lines.count(f"Data, on the worst day: {told}") == 1
+    assert [line for line in lines if line.startswith("   Data")] == [
+        "   Data of that day: about 12 customers, most sensitive class C2",
+        f"   Data of that day: {told}",
+    ]
+    assert "当日数据：约 12 名客户，最高敏感级别 C2" in body(
+        make_notice(alert_fields={"findings": (mild,)}, language="zh"), 10_000
+    )
+    assert "Data" not in body(make_notice(), 10_000).replace("Data from", "")
+
+
 def test_in_chinese_it_says_the_same() -> None:
     notice = make_notice(language="zh", phase=Phase.RESOLVED, test=True)
     assert title(notice) == "[测试] [已关闭] 内部人员风险（高）：E-7f3a，批量导出数据（风险 72.5/100）"

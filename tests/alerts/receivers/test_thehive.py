@@ -39,7 +39,7 @@ def test_an_alert_has_what_an_analyst_filters_by(fake: Fake, receiver: Receiver)
         "insider-risk", "innerwatch", "innerwatch-0123456789abcdef0123",
     )  # fmt: skip
     assert (alert["severity"], alert["tlp"], alert["pap"], alert["date"]) == (3, 2, 2, 1772414045120)
-    assert alert["tags"] == ["innerwatch", "bulk_export", "T1213"]
+    assert alert["tags"] == ["innerwatch", "innerwatch-0123456789abcdef0123", "bulk_export", "T1213"]
     assert alert["observables"] == [{"dataType": "other", "data": "E-7f3a", "message": "actor"}]
     assert alert["externalLink"] == "https://console.example/a/1"
 

@@ -113,7 +113,11 @@ def test_an_offset_that_the_partition_does_not_have_is_refused_and_not_skipped(k
 def test_a_broker_that_falls_silent_once_it_has_answered_is_an_error_in_words(kafka_broker: Broker) -> None:
     kafka_broker.publish("falls-silent", VALUES)
     config = KafkaConfig((kafka_broker.address,), "falls-silent")
-    with closing(module.open_consumer(config, group_id=None, request_timeout_ms=1_000)) as consumer:
-        with kafka_broker.stopped(), pytest.raises(SourceError, match="did not answer"):
-            module.require_topic(consumer, config)
+    with (
+        closing(module.open_consumer(config, group_id=None, request_timeout_ms=1_000)) as consumer,
+        kafka_broker.stopped(),
+        pytest.raises(SourceError, match="did not answer"),
+    ):
+        module.require_topic(consumer, config)
+    with closing(module.open_consumer(config, group_id=None)) as consumer:
         assert module.require_topic(consumer, config) == {0}

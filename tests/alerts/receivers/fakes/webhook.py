@@ -4,8 +4,10 @@ import base64
 import hashlib
 import hmac
 import json
+from datetime import UTC, datetime
 from typing import Any, Final
 
+from alerts.inbound.sender import Act
 from tests.alerts.receivers.fakes.server import CANARY, FakeServer, Reply, Request, RuleError, expect
 
 NOW: Final = 1_790_000_000.0
@@ -46,9 +48,26 @@ class Fake(FakeServer):
     def resolved(self) -> set[str]:
         return self.closed
 
+    def said(self, act: Act, at: float, word: str = "", reason: str = "") -> bytes:
+        """What it would post when a person has done that to the newest alert."""
+        data = {"alert_id": list(self.incidents)[-1], "by": "ann", "verdict": word, "reason": reason}
+        time = datetime.fromtimestamp(at, UTC).isoformat()
+        return json.dumps({"type": f"alert.{act.name.lower()}", "timestamp": time, "data": data}).encode()
+
+    def signed(self, secret: str, body: bytes, at: float) -> dict[str, str]:
+        """The headers with which it would post that."""
+        return standard_headers(secret, f"msg_{hashlib.sha256(body).hexdigest()[:20]}", body, at)
+
     def shown(self) -> list[str]:
         # A webhook takes data, and shows none of it: what matters is that no character arrives raw.
         return [request.body.decode() for request in self.requests]
+
+
+def standard_headers(secret: str, message_id: str, body: bytes, at: float) -> dict[str, str]:
+    signed = f"{message_id}.{int(at)}.".encode() + body
+    right = hmac.new(base64.b64decode(secret.removeprefix("whsec_")), signed, hashlib.sha256).digest()
+    signature = f"v1,{base64.b64encode(right).decode()}"
+    return {"webhook-id": message_id, "webhook-timestamp": str(int(at)), "webhook-signature": signature}
 
 
 def verify(key: bytes, headers: Any, body: bytes) -> None:

@@ -1,0 +1,58 @@
+"""The door for what senders post: who may come in, and what becomes of it."""
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from alerts.desk import Desk
+from alerts.errors import ForgedError, MalformedError, RefusedError, StaleError
+from alerts.inbound.hearing import Heard
+from alerts.inbound.sender import Sender
+
+WHY: Final = {ForgedError: "signature", StaleError: "time", MalformedError: "form"}
+"""Why a message was refused, for counters."""
+
+
+class Inbound:
+    """Takes messages of the senders that it has, from any thread.
+
+    `refused` counts by sender and by a word of `WHY`, for as long as the process lives.
+
+    Args:
+        desk: of its own, since it is used from other threads.
+        senders: by the names of their receivers.
+        now: the time, in Unix seconds.
+    """
+
+    def __init__(self, desk: Desk, senders: Mapping[str, Sender], now: Callable[[], float]) -> None:
+        self._desk, self._senders, self._now = desk, senders, now
+        self._one_at_a_time = threading.Lock()
+        self.refused: Counter[tuple[str, str]] = Counter()
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._senders
+
+    def take(self, name: str, headers: Mapping[str, str], body: bytes) -> Heard:
+        """Take a message of a sender that is there; the same again is a repeat, and changes nothing.
+
+        Raises:
+            ForgedError, StaleError, MalformedError: it is not taken.
+            StoreError: the database is away, or refuses.
+        """
+        sender, now = self._senders[name], self._now()
+        try:
+            sender.verify(headers, body, now)
+            said = sender.read(headers, body)
+            if said is None:
+                return Heard.UNKNOWN
+            with self._one_at_a_time:
+                return self._desk.hear(name, said, now)
+        except RefusedError as refusal:
+            with self._one_at_a_time:
+                self.refused[name, WHY[type(refusal)]] += 1
+            raise
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self._desk.close()
