@@ -1,7 +1,6 @@
 """Processes of innerwatch as a supervisor starts and ends them, on an example configuration moved to other places."""
 
 import os
-import re
 import signal
 import socket
 import subprocess
@@ -15,7 +14,7 @@ from typing import Final
 import typer
 
 from detector.cli import app
-from detector.config import Config, MetricsConfig
+from detector.config import MetricsConfig
 
 PATIENCE_S: Final = 120.0
 COMMANDS: Final = frozenset(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
@@ -79,13 +78,7 @@ def moved(text: str, places: Mapping[str, str]) -> str:
     for place, other in places.items():
         assert place in text, f"{place} is not in the example"
         text = text.replace(place, other)
-    return known(text)
-
-
-def known(text: str) -> str:
-    """A configuration without sections that this program does not have."""
-    sections = re.split(r"^(?=\[)", text, flags=re.MULTILINE)
-    return "".join(one for one in sections if not (name := re.match(r"\[(\w+)", one)) or name[1] in Config.model_fields)
+    return text
 
 
 def serves_metrics(command: str) -> bool:

@@ -18,7 +18,7 @@ from tests.deploy.image import ROOT, Image, last
 from tests.deploy.processes import COMMANDS, answers, counted, ended, moved, running, serves_metrics, succeeds, until
 from tests.deploy.test_container import VERSION
 from tests.detector.small import SmallLog
-from tests.real.broker import CLUSTER, JAVA, actor_of, free_ports, jars
+from tests.real.broker import JAVA, actor_of, free_ports, jars
 from tests.real.postgres import Postgres
 
 FOLDER: Final = ROOT / "deploy"
@@ -56,7 +56,7 @@ def test_our_services_run_the_image_as_it_is_meant(name: str) -> None:
     assert service["user"] == last("USER").words
     assert service["read_only"] is True
     assert service["cap_drop"] == ["ALL"]
-    assert service["command"][0] in COMMANDS | {"serve"}
+    assert service["command"][0] in COMMANDS
 
 
 def test_every_door_is_on_the_loopback_interface() -> None:
@@ -105,6 +105,7 @@ def broker(tmp_path: Path) -> Iterator[str]:
     classpath, folder = f"{jars()}/*", tmp_path / "broker"
     folder.mkdir()
     port, controller = free_ports(2)
+    cluster = SERVICES["kafka"]["environment"]["CLUSTER_ID"]
     given = {key: value for key, value in SERVICES["kafka"]["environment"].items() if key.startswith("KAFKA_")}
     del given["KAFKA_HEAP_OPTS"]
     given["KAFKA_LOG_DIRS"] = str(folder / "data")
@@ -113,7 +114,7 @@ def broker(tmp_path: Path) -> Iterator[str]:
     text = text.replace("127.0.0.1:9092", f"127.0.0.1:{port}").replace("://:9092", f"://127.0.0.1:{port}")
     properties = folder / "server.properties"
     properties.write_text(text)
-    form = [*JAVA, "-cp", classpath, "kafka.tools.StorageTool", "format", "-t", CLUSTER, "-c", str(properties)]
+    form = [*JAVA, "-cp", classpath, "kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(properties)]
     subprocess.run(form, check=True, capture_output=True)
     with running([*JAVA, "-cp", classpath, "kafka.Kafka", str(properties)], folder / "log") as process:
         until(lambda: answers(port) or process.poll() is not None, "the broker")
@@ -154,7 +155,7 @@ def test_its_commands_run_the_program_and_what_they_have_read_is_kept_at_sigterm
         for line in lines:
             producer.send("access-events", line, actor_of(line))
         producer.flush()
-    names = [name for name in OURS if name != "topics" and SERVICES[name]["command"][0] in COMMANDS]
+    names = [name for name in OURS if name != "topics"]
     with ExitStack() as stack:
         processes = {name: stack.enter_context(running(command(name), tmp_path / f"{name}.log")) for name in names}
         for name in names:
