@@ -1,7 +1,7 @@
 """Writes what in this folder is generated: `make dashboards`, after a change of a dashboard or of the catalogue."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -24,10 +24,13 @@ def board_text(board: Callable[[], Dashboard]) -> str:
 
 def metrics_text() -> str:
     """The catalogue of metrics as a page."""
+    words = (
+        "Written by `make dashboards` out of `detector/catalogue.py`. Labels have few values, known beforehand; none\n"
+        "is about a person. Beside these each process tells `process_*`: memory, processor time, open files, start."
+    )
     parts = [
         "# Metrics",
-        "Written by `make dashboards` out of `detector/catalogue.py`. Labels have few values, known beforehand; none is about "
-        "a person. Beside these each process tells `process_*`: memory, processor time, open files, start.",
+        words,
         "## Of both processes",
         _table(BOTH),
         "## Of `innerwatch run` (`metrics.port`)",
@@ -38,7 +41,7 @@ def metrics_text() -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _table(metrics: "list[Metric] | tuple[Metric, ...]") -> str:
+def _table(metrics: Sequence[Metric]) -> str:
     rows = ["| metric | kind | labels | what it says |", "|---|---|---|---|"]
     for one in metrics:
         kind, labels = one.kind.replace("tally", "histogram"), ", ".join(one.labels)
