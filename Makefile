@@ -74,8 +74,8 @@ SOAK_MINUTES ?= 20
 soak: $(READY) packages  ## run workers for SOAK_MINUTES (20) through kills and restarts: memory must not grow
 	$(BIN)/python -m tests.real.soak --minutes $(SOAK_MINUTES)
 
-dashboards: $(READY)  ## write Grafana's dashboards anew, after a change of deploy/grafana/*.py
-	$(BIN)/python -m deploy.grafana.build
+dashboards: $(READY)  ## write Grafana's dashboards and the page of metrics anew, after a change of what they say
+	$(BIN)/python -m deploy.build
 
 pictures: $(READY) packages  ## draw what the dashboards' panels get from a real run, without Grafana
 	$(BIN)/python -m tests.real.pictures

@@ -10,8 +10,9 @@ import pytest
 
 from alerts.alert import Severity
 from alerts.desk import DESK, Desk
-from alerts.incident import State
+from alerts.incident import Verdict
 from alerts.store import Store
+from alerts.work import Assign, By, Close, Note
 from tests.alerts.samples import MORNING, Place, make_alert, make_checkpoint, make_finding
 from tests.alerts.test_dispatch import SHARD, START, Ear, dispatcher_of
 
@@ -31,9 +32,9 @@ def worked(place: Place) -> Place:
         store.commit(SHARD, make_checkpoint(epoch=epoch), (first, second, other), (DESK,))
         desk.acquire()
         dispatcher_of(desk, soc=Ear()).step(START)
-        desk.act("a" * 20, "assigned", "kim", START, "secret words", owner="lee", state=State.ACKNOWLEDGED)
-        close = {"state": State.CLOSED, "verdict": "true_positive", "reason": "secret words"}
-        desk.act("c" * 20, "closed", "lee", START + 60, "secret words", **close)
+        desk.act("a" * 20, Assign("lee"), By("kim", START))
+        desk.act("a" * 20, Note("secret words"), By("kim", START))
+        desk.act("c" * 20, Close(Verdict.TRUE_POSITIVE, "secret words"), By("lee", START + 60))
         store.commit(SHARD, make_checkpoint(epoch=epoch, position="2"), [make_alert(alert_id="d" * 20)], ())
     return place
 

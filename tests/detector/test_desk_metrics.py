@@ -13,10 +13,12 @@ from alerts.alert import Severity
 from alerts.desk import DESK, Desk
 from alerts.dispatch import Dispatcher, Post
 from alerts.errors import UnavailableError
-from alerts.incident import State
+from alerts.inbound.poller import Poller
+from alerts.incident import Verdict
 from alerts.pipeline import Routing, pipeline_of
 from alerts.receivers.receiver import Outcome, Result
 from alerts.store import Store
+from alerts.work import By, Close
 from detector.catalogue import DELIVER
 from detector.deliver import AWAY_S, HANGS_S, Delivering
 from detector.desk_metrics import LOOK_S, DeskMetrics
@@ -60,7 +62,8 @@ class Place:
         dispatcher = Dispatcher(
             desk, {"soc": Post(self.ear)}, pipeline_of(Routing([], UTC_ZONE)), told=self.metrics
         )  # fmt: skip
-        self.delivering = Delivering(desk, dispatcher, self.metrics, self.clock, self.said.append)
+        poller = Poller(desk, {}, dispatcher.may_call, lambda *_: None)
+        self.delivering = Delivering(desk, dispatcher, poller, self.metrics, self.clock, self.said.append)
 
     def commit(self, *alerts: object, receivers: tuple[str, ...] = (DESK,)) -> None:
         self.store.commit(SHARD, make_checkpoint(epoch=self._epoch), alerts, receivers)  # type: ignore[arg-type]
@@ -103,8 +106,7 @@ def test_of_work_that_is_done_the_time_to_it_and_the_share_of_errors_are_told(he
     assert ("innerwatch_acknowledge_seconds", "50") not in here.values()
     for number, verdict in enumerate(("true_positive", "false_positive", "benign_positive", "undetermined")):
         here.clock.now += 100.0
-        changes = {"state": State.CLOSED, "verdict": verdict, "reason": "x"}
-        here.desk.act(f"{number:020x}", "closed", "lee", here.clock.now, "", **changes)
+        here.desk.act(f"{number:020x}", Close(Verdict(verdict), "x"), By("lee", here.clock.now))
     here.clock.now += LOOK_S
     here.rounds(2)
     found = here.values()

@@ -14,6 +14,7 @@ import psycopg
 import yaml
 
 from alerts.incident import State, Verdict
+from alerts.work import By, Close
 from detector.app import now
 from detector.config import load_config
 from detector.deliver import open_desk
@@ -111,8 +112,7 @@ class Observed:
         """Acknowledge and close incidents, as people would: each verdict once, the others stay."""
         with closing(open_desk(load_config(self.config))) as desk:
             for incident, verdict in zip(desk.incidents([State.OPEN]), list(Verdict)[1:], strict=False):
-                changes = {"state": State.CLOSED, "verdict": verdict.value, "reason": "seen"}
-                desk.act(incident.incident_id, "closed", "lee", now(), verdict.value, **changes)
+                desk.act(incident.incident_id, Close(verdict, "seen"), By("lee", now()))
 
     def rows(self, sql: str) -> tuple[list[str], list[tuple[Any, ...]]]:
         """What Grafana's role gets for a query: columns and rows."""
