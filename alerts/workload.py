@@ -42,22 +42,23 @@ class Workload(msgspec.Struct, frozen=True, kw_only=True):
 
 def workload(connection: sa.Connection, now: float) -> Workload:
     """Read the queue at `now`, Unix seconds."""
-    verdicts, detections = _verdicts(connection, now)
+    verdicts, found = judged(connection, now - WINDOW_S)
     pending, oldest = _deliveries(connection, now)
     row = tables.outbox
     waiting = sa.select(row.c.receiver, sa.func.count(), sa.func.min(row.c.sequence)).group_by(row.c.receiver)
     return Workload(
-        incidents=_incidents(connection, now),
-        acknowledged_s=_acknowledged(connection, now),
-        verdicts=verdicts,
-        detections=detections,
+        incidents=Counter((state, severity, _age(age_s)) for state, severity, age_s in unsolved(connection, now)),
+        acknowledged_s=acknowledged(connection, now - WINDOW_S),
+        verdicts=Counter(verdicts.values()),
+        detections=Counter((name, verdicts[incident_id]) for name, incident_id in found),
         pending=pending,
         oldest_s=oldest,
         outbox={str(queue): (int(count), int(first)) for queue, count, first in connection.execute(waiting)},
     )
 
 
-def _incidents(connection: sa.Connection, now: float) -> Counter[tuple[str, str, str]]:
+def unsolved(connection: sa.Connection, now: float) -> list[tuple[str, str, float]]:
+    """State, severity and age, in seconds since it was last opened, of each incident that is not closed."""
     row, log = tables.incidents, tables.incident_log
     opened = sa.func.max(sa.case((log.c.act.in_(_OPENING), log.c.time)))  # one that was split off was never opened
     query = (
@@ -66,18 +67,19 @@ def _incidents(connection: sa.Connection, now: float) -> Counter[tuple[str, str,
         .where(row.c.state != State.CLOSED.value)
         .group_by(row.c.incident_id, row.c.state, row.c.severity)
     )
-    return Counter((state, severity, _age(now - since)) for state, severity, since in connection.execute(query))
+    return [(str(state), str(severity), now - float(since)) for state, severity, since in connection.execute(query)]
 
 
 def _age(seconds: float) -> str:
     return next(name for name, most in AGES.items() if seconds <= most)
 
 
-def _acknowledged(connection: sa.Connection, now: float) -> tuple[float, ...]:
+def acknowledged(connection: sa.Connection, after: float) -> tuple[float, ...]:
+    """For how many seconds each incident that was opened after a time waited for the first work on it, ascending."""
     row = tables.incident_log
     query = (
         sa.select(row.c.incident_id, row.c.time, row.c.author, row.c.act)
-        .where(row.c.time > now - WINDOW_S, row.c.act.in_((*_OPENING, *WORK)))
+        .where(row.c.time > after, row.c.act.in_((*_OPENING, *WORK)))
         .order_by(row.c.number)
     )
     since: dict[str, float] = {}
@@ -90,9 +92,10 @@ def _acknowledged(connection: sa.Connection, now: float) -> tuple[float, ...]:
     return tuple(sorted(waited))
 
 
-def _verdicts(connection: sa.Connection, now: float) -> tuple[Counter[str], Counter[tuple[str, str]]]:
+def judged(connection: sa.Connection, after: float) -> tuple[dict[str, str], set[tuple[str, str]]]:
+    """The verdict on each incident that was closed after a time, and each detection that was found in one of them."""
     row, log, joined = tables.incidents, tables.incident_log, tables.incident_alerts
-    lately = sa.select(log.c.incident_id).where(log.c.act == "closed", log.c.time > now - WINDOW_S)
+    lately = sa.select(log.c.incident_id).where(log.c.act == "closed", log.c.time > after)
     query = (
         sa.select(row.c.incident_id, row.c.verdict, joined.c.gist)
         .join(joined, joined.c.incident_id == row.c.incident_id)
@@ -100,12 +103,11 @@ def _verdicts(connection: sa.Connection, now: float) -> tuple[Counter[str], Coun
     )
     verdict_of: dict[str, str] = {}
     found = set[tuple[str, str]]()
+    levels = {one.value for one in Severity}  # a gist has these as well
     for incident_id, verdict, gist in connection.execute(query):
         verdict_of[incident_id] = verdict
-        found |= {(incident_id, name) for name in msgspec.json.decode(gist, type=list[str])}
-    levels = {one.value for one in Severity}  # a gist has these as well
-    by_detection = Counter((name, verdict_of[incident_id]) for incident_id, name in found if name not in levels)
-    return Counter(verdict_of.values()), by_detection
+        found |= {(name, incident_id) for name in msgspec.json.decode(gist, type=list[str]) if name not in levels}
+    return verdict_of, found
 
 
 def _deliveries(connection: sa.Connection, now: float) -> tuple[dict[tuple[str, str], int], dict[str, float]]:
