@@ -63,7 +63,7 @@ TOPIC_POINTS: dict[str, tuple[Any, str, bool]] = {
 """Where dead letters and alerts go to topics, and snapshots into the store."""
 PATIENCE_S: Final = 8.0
 """For a planned death; whoever has not got there by then is killed where it is."""
-END_S: Final = 90.0
+END_S: Final = 180.0
 
 
 class Silent:

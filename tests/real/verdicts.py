@@ -58,7 +58,7 @@ class Analysts:
         ripe = datetime.fromtimestamp(now, UTC) - READS_AFTER
         old = [one for one in self.desk.incidents([State.OPEN]) if one.opened_at <= ripe]
         for incident in old:
-            _, alerts, _ = self.desk.incident(incident.incident_id)
+            alerts = self.desk.incident(incident.incident_id).alerts
             moments = [moment for alert in alerts for moment in (alert.opened_at, alert.updated_at)]
             really = self.is_misuse(keeper.shard.known[incident.actor].id, moments)
             said = really if chance(incident.incident_id) < self.right else not really
