@@ -109,7 +109,8 @@ def test_what_is_told_is_what_happened(observed: Observed) -> None:
     with closing(observed.site.store()) as store:
         alerts = store.alerts()
     assert observed.value("sum(innerwatch_alerts_total)") == len(alerts) > 4
-    assert observed.value('innerwatch_deliveries_pending{receiver="picky",state="dead"}') == len(alerts)
+    dead = 'innerwatch_deliveries_pending{receiver="picky",state="dead"}'
+    until(lambda: observed.value(dead) == len(alerts), "picky has refused every alert", observed.log)
     assert observed.value("sum(innerwatch_incidents)") + 4 == len({alert.actor for alert in alerts})
     actors = {row[0] for row in observed.rows("SELECT actor FROM v_alerts")[1]}
     assert actors == {alert.actor for alert in alerts}

@@ -140,6 +140,7 @@ def running_observed(folder: Path, broker: Broker, postgres: Postgres) -> Iterat
         observed = Observed(site, hooks, (first, second))
         stack.callback(observed.end_delivery)
         stack.callback(observed.worker.kill)
+        stack.callback(lambda: observed.worker.pid and observed.worker.stop())  # so that it leaves its group
         observed.alertmanager = stack.enter_context(running_alertmanager(_made(folder / "alertmanager")))
         place = observed.alertmanager.url.removeprefix("http://")
         rules = _hasty(folder / "hasty.rules.yml")
@@ -175,15 +176,17 @@ def _judge(observed: Observed, lines: list[bytes]) -> None:
         until(lambda: observed.value(read) > len(lines) - held, "all is read", observed.log)
     finally:
         stream.end()
-    until(
-        lambda: observed.value('innerwatch_deliveries_total{result="delivered"}') > 0, "alerts are told", observed.log
-    )
+    until(lambda: observed.value("max(innerwatch_uncommitted_seconds)") == 0, "all is committed", observed.log)
+    committed = now()
+    taken = 'min(innerwatch_desk_read_timestamp_seconds) and on () innerwatch_outbox_alerts{queue="desk"} == 0'
+    until(lambda: observed.value(taken) > committed, "all is taken in, and seen in the metrics", observed.log)
     observed.work()
     until(lambda: observed.value("sum(innerwatch_verdicts offset 5s)") == 4, "verdicts are counted", observed.log)
 
 
 def _sections(insurer: Path) -> dict[str, dict[str, Any]]:
     return {
+        "source": {"kafka": {"group": "observed"}},
         "context": {"roster": str(insurer / "roster.csv"), "honey": str(insurer / "honey.txt")},
         "risk": {"warm_up_days": WARM_UP_DAYS, "budget": 20.0},
         "state": {"checkpoint_events": 20_000, "checkpoint_s": 2.0},
