@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -36,9 +37,13 @@ def metrics_in(expression: str) -> set[str]:
     return set(re.findall(r"(?<![:\w])innerwatch_\w+(?![:\w])", expression))
 
 
-def test_prometheus_accepts_the_rules_and_the_example() -> None:
+def test_prometheus_accepts_the_rules_and_the_examples(tmp_path: Path) -> None:
     assert f"{len(rules())} rules found" in said("promtool", "check", "rules", str(RULES))
-    assert "SUCCESS" in said("promtool", "check", "config", str(RULES.with_name("prometheus.yml")))
+    for folder in (RULES.parent, RULES.parents[1] / "compose"):
+        config = tmp_path / f"{folder.name}.yml"
+        config.write_text((folder / "prometheus.yml").read_text("utf-8"), "utf-8")
+        (tmp_path / RULES.name).write_bytes(RULES.read_bytes())
+        assert "SUCCESS" in said("promtool", "check", "config", str(config))
 
 
 def test_every_rule_fires_where_it_should_and_nowhere_else() -> None:
