@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from detector import cli_db, cli_demo, cli_feedback, cli_incidents, cli_records, cli_rekey, cli_topics
+from detector import cli_db, cli_demo, cli_export, cli_feedback, cli_incidents, cli_records, cli_rekey, cli_topics
 from detector.cli_options import (
     BUDGET,
     CONFIG,
@@ -45,6 +45,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(cli_db.databases, name="db")
+app.add_typer(cli_export.exports, name="export")
 app.add_typer(cli_records.letters, name="deadletters")
 app.add_typer(cli_records.mappings, name="map")
 app.add_typer(cli_topics.topics, name="topics")

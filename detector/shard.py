@@ -238,6 +238,8 @@ class Shard:
         if decision.reason is not Reason.UNCHANGED:
             alert = msgspec.structs.replace(decision.alert, role=known.role, department=known.department)
             changed[alert.alert_id] = alert
+            if self.engine.tap is not None:
+                self.engine.tap.changed(alert)
 
     def _who(self, actor: str) -> Known:
         people = self.engine.people
