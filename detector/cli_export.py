@@ -66,7 +66,7 @@ def _command(wanted: Wanted) -> Callable[..., None]:
 
         tables = {table for one in (wanted, *(also or ())) for table in TABLES[one]}
         settings = configured(config, Inputs(tuple(events or ()), mapping, roster, None, honey, None))
-        span = span_of(first.date() if first else None, last.date() if last else None)
+        span = span_of(_iso(first), _iso(last))
         order = Order(tuple(sorted(tables)), out, span, tuple(shard or ()), _goes_on(config, events))
         done = _replayed(settings, order, contexts, "exporting")
         say(f"{done.rows:,} rows of {done.days} working days in {out}; what they are is in {out / 'dictionary.md'}")
@@ -101,7 +101,7 @@ def labels(
     from detector.home import Home
 
     settings = configured(config, state=state) if state is not None else load_config(config)
-    span = span_of(first.date() if first else None, last.date() if last else None)
+    span = span_of(_iso(first), _iso(last))
     with closing(Home(settings.state, read_only=True)) as home:
         found = home.store.labels()
     done = write_labels(Order((LABELS,), out, span), found, settings, tokens_of(settings))
@@ -126,21 +126,16 @@ def check(  # noqa: PLR0913 - each parameter is one option
     again from the log up to the record that closed it, and compared to the bit.
     """
     _require_pyarrow()
-    from datetime import date
-
     from detector.export.check import check_folder
-    from detector.export.job import LABELS, Order, span_of
+    from detector.export.job import comparison_of
 
     manifest = check_folder(folder)
     say(f"{len(manifest.files):,} files are as the manifest says, and their times are in order")
-    tables = tuple(table for table in manifest.tables if table != LABELS)
-    if not replay or not tables:
-        say("no value was made again; " + ("--replay does that from the log" if tables else "verdicts cannot be"))
+    order = comparison_of(folder, _goes_on(config, events))
+    if not replay or not order.tables:
+        say("no value was made again; " + ("--replay does that from the log" if order.tables else "verdicts cannot be"))
         return
     settings = configured(config, Inputs(tuple(events or ()), mapping, roster, None, honey, None))
-    shards = tuple(part.shard for part in manifest.shards)
-    days = [date.fromisoformat(day) if day else None for day in (manifest.first, manifest.last)]
-    order = Order(tables, folder, span_of(*days), shards, _goes_on(config, events), compares=True)
     done = _replayed(settings, order, contexts, "comparing")
     say(f"{done.rows:,} rows of {done.days} working days are what the log alone gives, to the bit")
 
@@ -156,6 +151,10 @@ def _replayed(settings: "Config", order: "Order", contexts: Path | None, label: 
         except KeyboardInterrupt:
             say("interrupted; nothing was written")
             raise
+
+
+def _iso(day: datetime | None) -> str:
+    return day.date().isoformat() if day is not None else ""
 
 
 def _goes_on(config: Path | None, events: list[Path] | None) -> bool:

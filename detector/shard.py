@@ -165,6 +165,11 @@ class Shard:
         return closed
 
     @property
+    def holding(self) -> int:
+        """Events that are ahead of the log and wait for it."""
+        return self._guard.holding
+
+    @property
     def framing(self) -> Framing:
         """How the files are cut into records."""
         return self._format.framing

@@ -5,7 +5,7 @@ With the log, each day is made again from the log up to the record that closed i
 the shard, and compared to the bit: what then is not the same was changed, or was not to be known on that day.
 """
 
-from datetime import date
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -30,13 +30,13 @@ from detector.export.folder import (
     read_manifest,
     synced_digest,
 )
-from detector.export.watch import Watch
+from detector.export.watch import Watch, number_of
 from detector.feed import BATCH_RECORDS, Feed
 from streams import Record, Tokens
 
-EPOCH: Final = date(1970, 1, 1)
-MOST_HELD: Final = 1_000
-"""Records after the one that closes a day until it closes at the latest: the guard may hold that one back a little."""
+NEVER: Final = 2**31
+AT_CLOSE: Final = ("events", "features")
+"""The tables whose days are whole when they close."""
 
 
 def check_folder(folder: Path) -> Manifest:
@@ -124,6 +124,14 @@ class Compared:
         file.close()
         self._left.remove(name)
 
+    def require_closed(self, table: str, day: int) -> None:
+        """Refuse an export that has rows of a day which did not come while the log was given up to its closing."""
+        if (name := path_of(table, day, self._shard)) in self._left:
+            raise ExportError(
+                f"{self._folder / name}: not all of it was there when the day closed; something in it waits for what "
+                "comes later: do not train on it"
+            )
+
     def require_whole(self, same: bool) -> None:
         """Refuse an export of which something was not compared, or whose days did not close as it says."""
         if self._left:
@@ -138,48 +146,51 @@ class Steps:
     Args:
         feed: of the shard.
         watch: of the shard.
+        sink: of the watch.
         part: what the export says of it.
     """
 
-    def __init__(self, feed: Feed, watch: Watch, part: Part) -> None:
-        self._feed, self._watch, self._closures = feed, watch, part.closures
-        self._since = 0  # records since the one that should have closed a day, itself included
+    def __init__(self, feed: Feed, watch: Watch, sink: Compared, part: Part) -> None:
+        self._feed, self._watch, self._sink, self._closures = feed, watch, sink, part.closures
+        self._late = False  # whether the event that closes the next day was read, and is held back
 
     def step(self) -> int:
         """Take in the next records; how many there were.
 
         Raises:
-            ExportError: a day does not close where the export says.
+            ExportError: a day does not close where the export says, or not all of its rows have come by then.
         """
-        source, keeper = self._feed.source, self._feed.keeper
+        source = self._feed.source
         records = source.next_batch(BATCH_RECORDS)
         start = 0
         for stop, record in enumerate(records, 1):
-            closed = len(self._watch.closures)
-            if stop < len(records) and not self._is_due(record, closed):
-                continue
-            after = records[stop].position if stop < len(records) else source.position
-            keeper.take(records[start:stop], str(after))
-            start = stop
-            if len(self._watch.closures) > closed:
-                self._since = 0
-        if keeper.due:
-            keeper.commit()
+            due = self._late or self._is_due(record)
+            if due or stop == len(records):
+                after = records[stop].position if stop < len(records) else source.position
+                self._take(records[start:stop], str(after), due)
+                start = stop
+        if self._feed.keeper.due:
+            self._feed.keeper.commit()
         return len(records)
 
-    def _is_due(self, record: Record, closed: int) -> bool:
-        """Whether the next day closes by this record, or should have closed by one before."""
+    def _take(self, records: Sequence[Record], after: str, due: bool) -> None:
+        closed = len(self._watch.closures)
+        self._feed.keeper.take(records, after)
+        new = self._watch.closures[closed:]
+        if due and not new and not self._feed.keeper.shard.holding:
+            raise ExportError(f"{self._closures[closed].day} does not close where the export says in this log")
+        self._late = due and not new
+        for one in new:
+            for table in AT_CLOSE:
+                self._sink.require_closed(table, number_of(one.day))
+
+    def _is_due(self, record: Record) -> bool:
+        """Whether the next day closes by this record."""
+        closed = len(self._watch.closures)
         due = self._closures[closed] if closed < len(self._closures) else None
-        if due is None or due.offset is None:
+        if due is None or record.position.offset != due.offset:
             return False
-        if record.position.offset == due.offset and self._watch.names.place(record.position)[0] == due.log:
-            self._since = 0
-        elif not self._since:
-            return False
-        self._since += 1
-        if self._since > MOST_HELD:
-            raise ExportError(f"{due.day} does not close by {due.log}@{due.offset}, as the export says, in this log")
-        return True
+        return self._watch.names.place(record.position)[0] == due.log
 
 
 def _check_file(folder: Path, file: File, manifest: Manifest, calendar: Calendar) -> None:
@@ -193,7 +204,7 @@ def _check_file(folder: Path, file: File, manifest: Manifest, calendar: Calendar
             raise ExportError(f"{where}: other columns or rows than schema.json and the manifest say; export again")
         for group in range(content.num_row_groups):
             rows = content.read_row_group(group, columns=_timed(table)).cast(_timed_schema(table))
-            if wrong := _out_of_time(table, date.fromisoformat(day), rows, manifest.last, calendar):
+            if wrong := _out_of_time(table, day, rows, manifest.last, calendar):
                 raise ExportError(f"{where}: {wrong}; the row knew the future, do not train on it")
 
 
@@ -208,35 +219,32 @@ def _timed_schema(table: str) -> pa.Schema:
     return pa.schema([plain_schema(table).field(name) for name in _timed(table)])
 
 
-def _out_of_time(table: str, day: date, rows: pa.Table, last: str, calendar: Calendar) -> str | None:
+def _out_of_time(table: str, day: str, rows: pa.Table, last: str, calendar: Calendar) -> str | None:
     """What is wrong with the times of a day's rows, in words; ``None`` if nothing is."""
-    times = {name: rows[name].cast(pa.int64()) for name in rows.column_names if rows[name].type == PLAIN["time"]}
-    known = times["known_at"].to_numpy()
-    days = {name: _days(column, calendar) for name, column in times.items()}
-    number = (day - EPOCH).days
-    end = (date.fromisoformat(last) - EPOCH).days if last else int(days["known_at"].max())
-    rules: dict[str, NDArray[np.bool_]] = {}
+    number, end = number_of(day), number_of(last) if last else NEVER
+    known, known_on = _moments(rows["known_at"], calendar)
+    rules = {"known_at is before its day": known_on < number}
     if table == "events":
-        rules["known_at is before time"] = known < times["time"].to_numpy()
-        rules["known_at is before its day"] = days["known_at"] < number
+        rules["known_at is before time"] = known < _moments(rows["time"], calendar)[0]
     elif table == "features":
-        closed = ~rows["offset"].is_null().to_numpy()
-        rules["known_at is not after its day"] = closed & (days["known_at"] <= number)
-        rules["known_at is before its day"] = days["known_at"] < number
+        rules["known_at is not after its day"] = rows["offset"].is_valid().to_numpy() & (known_on == number)
     elif table == "alerts":
-        rules["opened_at is not on its day"] = days["opened_at"] != number
-        rules["known_at is before opened_at"] = known < times["opened_at"].to_numpy()
-        rules["known_at is after the last day"] = days["known_at"] > end
+        opened, opened_on = _moments(rows["opened_at"], calendar)
+        rules["opened_at is not on its day"] = opened_on != number
+        rules["known_at is before opened_at"] = known < opened
+        rules["known_at is after the last day"] = known_on > end
     else:
-        rules["known_at is not on its day"] = days["known_at"] != number
+        rules["known_at is not on its day"] = known_on != number
     if table == "labels":
-        withdrawn = times["withdrawn_at"]
-        taken = ~withdrawn.is_null().to_numpy()
-        rules["known_at is before opened_at"] = known < times["opened_at"].to_numpy()
-        rules["withdrawn_at is before known_at"] = taken & (withdrawn.fill_null(0).to_numpy() < known)
-        rules["withdrawn_at is after the last day"] = taken & (days["withdrawn_at"] > end)
+        withdrawn, withdrawn_on = _moments(rows["withdrawn_at"], calendar)
+        taken = rows["withdrawn_at"].is_valid().to_numpy()
+        rules["known_at is before opened_at"] = known < _moments(rows["opened_at"], calendar)[0]
+        rules["withdrawn_at is before known_at"] = taken & (withdrawn < known)
+        rules["withdrawn_at is after the last day"] = taken & (withdrawn_on > end)
     return next((words for words, broken in rules.items() if broken.any()), None)
 
 
-def _days(column: pa.ChunkedArray, calendar: Calendar) -> NDArray[np.int64]:
-    return calendar.days(column.fill_null(0).to_numpy() / 1e6)
+def _moments(column: pa.ChunkedArray, calendar: Calendar) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Microseconds, and the accounting days that they are on; of nulls those of 1970."""
+    moments: NDArray[np.int64] = column.cast(pa.int64()).fill_null(0).to_numpy()
+    return moments, calendar.days(moments / 1e6)

@@ -144,6 +144,8 @@ class Draft:
             "dictionary.md": dictionary_md(manifest.tables),
         }
         with _named(self._out):
+            for table in manifest.tables:  # of which there may be no rows
+                (self._folder / table).mkdir(exist_ok=True)
             for name, body in described.items():
                 (self._folder / name).write_bytes(body)
                 self._files.append(File(name, 0, synced_digest(self._folder / name)))

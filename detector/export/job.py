@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
 from typing import Final
 
@@ -18,12 +17,11 @@ from detector.errors import ExportError
 from detector.export.check import Compared, Steps, require_same
 from detector.export.folder import Draft, Manifest, Part, configuration_digest, read_manifest, release
 from detector.export.rows import Names, label_rows
-from detector.export.watch import Sink, Span, Watch
+from detector.export.watch import Sink, Span, Watch, number_of
 from detector.feed import Feed
 from detector.keeper import Setting
 from streams import Rejected, Tokens
 
-EPOCH: Final = date(1970, 1, 1)
 EVER: Final = Span(-(2**31), 2**31)
 LABELS: Final = "labels"
 """The table that comes from what people said, and not from a log."""
@@ -72,19 +70,27 @@ class NoLetters:
         """There is nothing to wait for."""
 
 
-def span_of(first: date | None, last: date | None) -> Span:
-    """The days from one date to another, both included; ``None`` leaves that to the log.
+def span_of(first: str, last: str) -> Span:
+    """The days from one ISO date to another, both included; "" leaves that to the log.
 
     Raises:
         ExportError: they are in the wrong order.
     """
-    if first is not None and last is not None and first > last:
+    if first and last and first > last:
         raise ExportError(f"no day is from {first} to {last}; name the earlier one by --from")
-    return Span(EVER.first if first is None else _number(first), EVER.last if last is None else _number(last))
+    return Span(number_of(first) if first else EVER.first, number_of(last) if last else EVER.last)
 
 
-def _number(day: date) -> int:
-    return (day - EPOCH).days
+def comparison_of(folder: Path, goes_on: bool) -> Order:
+    """The order to compare an export with what its log gives; verdicts come from no log and are left out.
+
+    Raises:
+        ExportError: there is no export.
+    """
+    manifest = read_manifest(folder)
+    tables = tuple(table for table in manifest.tables if table != LABELS)
+    shards = tuple(part.shard for part in manifest.shards)
+    return Order(tables, folder, span_of(manifest.first, manifest.last), shards, goes_on, compares=True)
 
 
 def write(order: Order, setting: Setting, feeds: Iterable[Feed], read: Read) -> Exported:
@@ -145,10 +151,10 @@ def _compare(order: Order, setting: Setting, feeds: Iterable[Feed], read: Read) 
         with closing(feed):
             part = parts[feed.keeper.shard.name]
             # A log that has grown has more days by now, which are none of this export.
-            last = max((_number(date.fromisoformat(one.day)) for one in part.closures), default=order.span.last)
+            last = max((number_of(one.day) for one in part.closures), default=order.span.last)
             sink = Compared(order.folder, manifest, part.shard)
             watch = _watch(feed, order, Span(order.span.first, min(last, order.span.last)), setting, sink)
-            read(feed, lambda watch=watch: watch.enough, Steps(feed, watch, part).step)  # type: ignore[misc]
+            read(feed, lambda watch=watch: watch.enough, Steps(feed, watch, sink, part).step)  # type: ignore[misc]
             watch.finish(ended=watch.enough or not order.goes_on)
             sink.require_whole(watch.closures == part.closures and watch.contexts == part.contexts)
             rows, days = rows + sink.rows, days | {one.day for one in part.closures}

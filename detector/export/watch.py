@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any, Final, Protocol
 
 import msgspec
@@ -17,6 +18,7 @@ from detector.shard import Shard
 from detector.tap import Closing
 from streams import Admitted
 
+EPOCH: Final = date(1970, 1, 1)
 GROUP_ROWS: Final = 32_768
 """Rows of a group in a file: what is in memory of each open day, and what a reader takes at once."""
 
@@ -40,6 +42,15 @@ class Span:
 
     def __contains__(self, day: int) -> bool:
         return self.first <= day <= self.last
+
+
+def number_of(day: str) -> int:
+    """The number of days from 1970 to an ISO date.
+
+    >>> number_of("2026-03-02")
+    20514
+    """
+    return (date.fromisoformat(day) - EPOCH).days
 
 
 class Closure(msgspec.Struct, frozen=True):

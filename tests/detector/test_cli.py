@@ -24,7 +24,8 @@ COMMANDS = (
     "incidents merge", "incidents split", "feedback", "feedback list", "feedback withdraw", "exceptions",
     "exceptions add", "exceptions list", "exceptions end", "silences",
     "silences add", "silences list", "silences expire", "deliveries", "deliveries list", "deliveries retry",
-    "receivers", "receivers test",
+    "receivers", "receivers test", "export", "export events", "export features", "export alerts", "export labels",
+    "export check",
 )  # fmt: skip
 SAMPLE = Path(__file__).parents[1] / "data" / "cloudtrail" / "logs"
 
