@@ -213,7 +213,8 @@ def export(
         setting = replace(setting_of(config, tokens, recorded, stack), letters=NoLetters())
 
         def read(feed: Feed, enough: Callable[[], bool], step: Callable[[], int]) -> None:
-            read_through(feed, lambda: stop.signal > 0 or enough(), step, watch)
+            # A file that grows has no end but that there is nothing more at the moment.
+            read_through(feed, lambda: stop.signal > 0 or enough(), step, watch, waits=not config.source.follow)
             if stop.signal:
                 raise KeyboardInterrupt
             if not order.goes_on and not enough():

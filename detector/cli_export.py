@@ -65,9 +65,9 @@ def _command(wanted: Wanted) -> Callable[..., None]:
         from detector.export.job import Order, span_of
 
         tables = {table for one in (wanted, *(also or ())) for table in TABLES[one]}
-        settings = configured(config, Inputs(tuple(events or ()), mapping, roster, None, honey, None))
+        settings = _settings(config, Inputs(tuple(events or ()), mapping, roster, None, honey, None))
         span = span_of(_iso(first), _iso(last))
-        order = Order(tuple(sorted(tables)), out, span, tuple(shard or ()), _goes_on(config, events))
+        order = Order(tuple(sorted(tables)), out, span, tuple(shard or ()), _goes_on(settings))
         done = _replayed(settings, order, contexts, "exporting")
         say(f"{done.rows:,} rows of {done.days} working days in {out}; what they are is in {out / 'dictionary.md'}")
         say_all(done.remarks)
@@ -131,11 +131,11 @@ def check(  # noqa: PLR0913 - each parameter is one option
 
     manifest = check_folder(folder)
     say(f"{len(manifest.files):,} files are as the manifest says, and their times are in order")
-    order = comparison_of(folder, _goes_on(config, events))
+    settings = _settings(config, Inputs(tuple(events or ()), mapping, roster, None, honey, None))
+    order = comparison_of(folder, _goes_on(settings))
     if not replay or not order.tables:
         say("no value was made again; " + ("--replay does that from the log" if order.tables else "verdicts cannot be"))
         return
-    settings = configured(config, Inputs(tuple(events or ()), mapping, roster, None, honey, None))
     done = _replayed(settings, order, contexts, "comparing")
     say(f"{done.rows:,} rows of {done.days} working days are what the log alone gives, to the bit")
 
@@ -157,12 +157,17 @@ def _iso(day: datetime | None) -> str:
     return day.date().isoformat() if day is not None else ""
 
 
-def _goes_on(config: Path | None, events: list[Path] | None) -> bool:
-    """Whether the log does, so that its end closes no day."""
-    from detector.config import load_config
+def _settings(config: Path | None, inputs: Inputs) -> "Config":
+    """As for a replay, but a file that grows is read as a run reads it, so that positions and alerts are its."""
+    from detector.config import load_config, overridden
 
-    source = load_config(config).source
-    return not events and (source.follow or bool(source.kafka.servers))
+    follow = load_config(config).source.follow and not inputs.events
+    return overridden(configured(config, inputs), "source", follow=follow)
+
+
+def _goes_on(config: "Config") -> bool:
+    """Whether the log does, so that its end closes no day."""
+    return config.source.follow or bool(config.source.kafka.servers)
 
 
 def _require_pyarrow() -> None:

@@ -54,11 +54,21 @@ def feeds_of(setting: Setting, dead_letters: Path, only: Sequence[str] = ()) -> 
 
 
 def read_through(
-    feed: Feed, enough: Callable[[], bool], step: Callable[[], int], watch: Callable[[Feed], None] | None
+    feed: Feed,
+    enough: Callable[[], bool],
+    step: Callable[[], int],
+    watch: Callable[[Feed], None] | None,
+    *,
+    waits: bool = True,
 ) -> None:
-    """Read a log to its end by steps that give how many records there were, until it is enough."""
+    """Read a log to its end by steps that give how many records there were, until it is enough.
+
+    Where there are none and the log has not ended, it waits for more, or not.
+    """
     while not feed.finished and not enough():
         if not step() and not feed.finished:
+            if not waits:
+                return
             time.sleep(IDLE_S)
         if watch is not None:
             watch(feed)

@@ -206,17 +206,29 @@ cli.main(sys.argv[4:])
 
 @pytest.mark.slow
 def test_killed_anywhere_it_leaves_nothing_that_looks_whole_and_works_again(
-    small_log: SmallLog, whole: Path, tmp_path: Path
+    small_log: SmallLog, tmp_path: Path
 ) -> None:
     (tmp_path / "key").write_text(KEY.hex())
     (tmp_path / "key").chmod(0o600)
     config = config_of(small_log, tmp_path, privacy={"key_file": str(tmp_path / "key")})
     out = tmp_path / "out"
-    export_ = ["export", "features", "--also", "events", "--also", "alerts", "--config", config, "--out", out]
+    export_ = [
+        "export",
+        "features",
+        "--also",
+        "events",
+        "--also",
+        "alerts",
+        "--to",
+        "2026-03-06",
+        "--config",
+        config,
+        "--out",
+        out,
+    ]
     for point, nth, when in (
         ("put", 7, "before"),
         ("close", 5, "after"),
-        ("publish", 1, "before"),
         ("rename", 1, "before"),
     ):
         died = subprocess.run([sys.executable, "-c", DIES, point, str(nth), when, *export_], capture_output=True)
@@ -232,7 +244,7 @@ def test_killed_anywhere_it_leaves_nothing_that_looks_whole_and_works_again(
     done = subprocess.run([sys.executable, "-m", "detector.cli", *export_], capture_output=True)
     assert done.returncode == 0, done.stderr
     assert not (tmp_path / ".out.draft").exists()
-    assert contents(out) == contents(tmp_path / "first") == contents(whole)
+    assert contents(out) == contents(tmp_path / "first")
 
 
 def test_another_key_gives_other_names_and_is_not_compared(small_log: SmallLog, whole: Path, tmp_path: Path) -> None:
