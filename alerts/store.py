@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
-from alerts import contexts, feedback, outbox, schema, sqlite, tables
+from alerts import contexts, feedback, labels, outbox, schema, sqlite, tables
 from alerts.alert import Alert
 from alerts.checkpoint import Checkpoint
 from alerts.contents import Contents, contents
@@ -235,6 +235,11 @@ class Store:
         """What verdicts say to the detector and nobody has taken back, in order."""
         with self._transaction() as connection:
             return feedback.given(connection)
+
+    def labels(self) -> list[labels.Label]:
+        """Every verdict that was ever given on an alert, by when, then alert."""
+        with self._transaction() as connection:
+            return labels.labels(connection)
 
     def outbox(self, receiver: str, shard: str, limit: int) -> list[Delivery]:
         """At most `limit` alerts of a shard that wait for a receiver, the one that waited longest first."""

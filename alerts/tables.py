@@ -252,3 +252,12 @@ def time_text(time: datetime) -> str:
     '2026-03-02T01:14:00.000000+00:00'
     """
     return time.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def time_of(text: str) -> datetime:
+    """The aware time that was stored as this text.
+
+    >>> time_of('2026-03-02T01:14:00.000000+00:00')
+    datetime.datetime(2026, 3, 2, 1, 14, tzinfo=datetime.timezone.utc)
+    """
+    return datetime.fromisoformat(text)

@@ -20,7 +20,7 @@ from alerts.desk import DESK
 from alerts.errors import StoreError
 from alerts.outbox import Delivery
 from alerts.store import Store
-from detector.config import Config, StateConfig, without_context
+from detector.config import Config, StateConfig
 from detector.context import Context, present_context, with_lessons
 from detector.endpoint import served
 from detector.errors import ConfigError
@@ -30,13 +30,12 @@ from detector.keeper import Keeper, Setting
 from detector.live import Live, Log
 from detector.lookout import Lookout
 from detector.memory import map_large_arrays
-from detector.shard import SHARD, Known, Shard, partition_shard
-from detector.trail import History
+from detector.replaying import feeds_of, read_through, setting_of
+from detector.shard import SHARD, Known, Shard
 from streams import StreamError, Tokens, load_or_create_key
 
 if TYPE_CHECKING:
-    from alerts.receivers.receiver import Outcome
-    from detector.desk_metrics import DeskMetrics
+    from detector.export.job import Exported, Order
     from detector.worker import Worker
 
 IDLE_S: Final = 0.2
@@ -101,7 +100,7 @@ def deliver(config: Config, log: Log) -> int:
         DetectorError, AlertsError: in words for the person who started it.
     """
     # A run does not need the receivers.
-    from detector.deliver import Delivering, open_desk, open_dispatcher  # noqa: PLC0415
+    from detector.deliver import Delivering, DeliveryLog, open_desk, open_dispatcher  # noqa: PLC0415
     from detector.desk_metrics import DeskMetrics  # noqa: PLC0415
     from detector.inbound import open_poller  # noqa: PLC0415
 
@@ -112,7 +111,7 @@ def deliver(config: Config, log: Log) -> int:
         desk.acquire()
         log.info("delivering", to=sorted(config.delivery.receivers))
         metrics = DeskMetrics(config.delivery.receivers)
-        heard = _Heard(log, metrics)
+        heard = DeliveryLog(log, metrics)
         dispatcher = open_dispatcher(config, desk, stack, heard)
         poller = open_poller(config, desk, stack, dispatcher.may_call, heard.asked)
         delivering = Delivering(desk, dispatcher, poller, metrics, now, heard.away)
@@ -142,29 +141,6 @@ def serve(config: Config, log: Log) -> int:
             serve_until(app, config.api, log)
         log.info("stopped", signal=stop.signal)
         return INTERRUPTED if stop.signal == signal.SIGINT else 0
-
-
-@dataclass(frozen=True, slots=True)
-class _Heard:
-    log: Log
-    metrics: "DeskMetrics"
-
-    def delivery(self, receiver: str, outcome: "Outcome") -> None:
-        """Count and say how a delivery went."""
-        self.metrics.delivery(receiver, outcome)
-        if outcome.detail:
-            self.log.warning("delivery", receiver=receiver, result=outcome.result.value, why=outcome.detail)
-        else:
-            self.log.info("delivery", receiver=receiver, result=outcome.result.value)
-
-    def asked(self, receiver: str, outcome: "Outcome") -> None:
-        """Say how asking went, where it went wrong."""
-        if outcome.detail:
-            self.log.warning("asked", receiver=receiver, result=outcome.result.value, why=outcome.detail)
-
-    def away(self, why: str) -> None:
-        """Say that the store is away."""
-        self.log.warning("not ready", why=why)
 
 
 def state_home() -> Path:
@@ -214,15 +190,9 @@ def replay(
         StreamError, DetectorError, AlertsError: in words for the person who started it.
     """
     with ExitStack() as stack, _stopping() as stop:
-        home = stack.enter_context(closing(Home(config.state))) if config.state.kept else None
-        history = None
-        if recorded is not None:
-            store = stack.enter_context(closing(Home(recorded, read_only=True))).store
-            history = History(store, config, tokens)
-        known = home.store if home is not None and history is None else None
-        context = present_context(config if history is None else without_context(config), tokens, known)
-        setting = Setting(config, tokens, context, home, history=history, adopts=history is None)
-        feeds = [stack.enter_context(closing(feed)) for feed in _feeds(setting, dead_letters)]
+        setting = setting_of(config, tokens, recorded, stack)
+        home, context = setting.home, setting.context
+        feeds = [stack.enter_context(closing(feed)) for feed in feeds_of(setting, dead_letters)]
         for feed in feeds:
             _replay(feed, stop, _arrived(config), watch)
         keepers = tuple(feed.keeper for feed in feeds)
@@ -231,28 +201,44 @@ def replay(
         return Replayed(keepers, tuple(alerts), not stop.signal, context.complaints)
 
 
-def _feeds(setting: Setting, dead_letters: Path) -> list[Feed]:
-    kafka = setting.config.source.kafka
-    if not kafka.servers:
-        return [Feed(setting.config, Keeper(setting, SHARD, dead_letters))]
-    from streams.kafka import count_partitions  # noqa: PLC0415 - see KafkaSourceConfig.client
+def export(
+    config: Config,
+    tokens: Tokens,
+    order: "Order",
+    recorded: StateConfig | None = None,
+    watch: Callable[[Feed], None] | None = None,
+) -> "Exported":
+    """Replay a log and write what its shards see, judge and tell; nothing of a run that reads it as well is touched.
 
-    count = count_partitions(kafka.client())
-    names = [partition_shard(kafka.topic, partition, count) for partition in range(count)]
-    places = [dead_letters] if count == 1 else [dead_letters.with_name(f"{dead_letters.name}.{name}") for name in names]
-    return [
-        Feed(setting.config, Keeper(setting, name, place), partition)
-        for partition, (name, place) in enumerate(zip(names, places, strict=True))
-    ]
+    Args:
+        config: the configuration; its source names the log.
+        tokens: makes the pseudonyms.
+        order: what is wanted, and where.
+        recorded: the state of a live run, as for ``replay``.
+        watch: called after every batch.
+
+    Raises:
+        KeyboardInterrupt: a signal asked to stop; nothing is left of the export.
+        StreamError, DetectorError, AlertsError: in words for the person who started it.
+    """
+    from detector.export.job import NoLetters, write  # noqa: PLC0415 - pyarrow need not be there
+
+    with ExitStack() as stack, _stopping() as stop:
+        setting = replace(setting_of(config, tokens, recorded, stack), letters=NoLetters())
+
+        def read(feed: Feed, enough: Callable[[], bool], step: Callable[[], int]) -> None:
+            # A file that grows has no end but that there is nothing more at the moment.
+            read_through(feed, lambda: stop.signal > 0 or enough(), step, watch, waits=not config.source.follow)
+            if stop.signal:
+                raise KeyboardInterrupt
+            if not order.goes_on and not enough():
+                feed.keeper.conclude(_arrived(config))
+
+        return write(order, setting, feeds_of(setting, Path(), order.shards), read)
 
 
 def _replay(feed: Feed, stop: Stop, arrived: float, watch: Callable[[Feed], None] | None) -> None:
-    while not stop.signal and not feed.finished:
-        count, _ = feed.advance()
-        if not count and not feed.finished:
-            time.sleep(IDLE_S)
-        if watch is not None:
-            watch(feed)
+    read_through(feed, lambda: stop.signal > 0, lambda: feed.advance()[0], watch)
     if stop.signal:
         feed.settle()
         return

@@ -19,6 +19,7 @@ from detector import (
     cli_db,
     cli_demo,
     cli_doctor,
+    cli_export,
     cli_feedback,
     cli_incidents,
     cli_records,
@@ -56,6 +57,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(cli_db.databases, name="db")
+app.add_typer(cli_export.exports, name="export")
 app.add_typer(cli_records.letters, name="deadletters")
 app.add_typer(cli_records.mappings, name="map")
 app.add_typer(cli_topics.topics, name="topics")

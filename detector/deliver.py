@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, Protocol
 from zoneinfo import ZoneInfo
@@ -14,13 +15,14 @@ from alerts.escalation import Level
 from alerts.finding import Finding
 from alerts.inbound.poller import Poller
 from alerts.pipeline import Route, Routing, Stage, pipeline_of
-from alerts.receivers.receiver import Notice, Receiver
+from alerts.receivers.receiver import Notice, Outcome, Receiver
 from alerts.receivers.table import open_receiver
 from alerts.rotation import Override, Rotation
 from detector.config import Config
 from detector.config_delivery import DIGESTS, PEOPLE, ReceiverConfig
 from detector.desk_metrics import DeskMetrics
 from detector.home import database_of
+from detector.live import Log
 
 LEAST_WAIT_S, LONGEST_WAIT_S = 0.2, 2.0
 """Between two looks at what is to be told: with a batch's own time, well below the wait for a checkpoint."""
@@ -144,6 +146,31 @@ def trial_notice(now: float, language: str) -> Notice:
 def resend_of(config: ReceiverConfig, receiver: Receiver) -> float:
     """After how many seconds a receiver is told again of an alert that is still firing, 0 for never."""
     return (receiver.limits.resend_s or 0.0) if config.resend_s is None else config.resend_s
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryLog:
+    """Says and counts how telling and asking went."""
+
+    log: Log
+    metrics: DeskMetrics
+
+    def delivery(self, receiver: str, outcome: Outcome) -> None:
+        """Count and say how a delivery went."""
+        self.metrics.delivery(receiver, outcome)
+        if outcome.detail:
+            self.log.warning("delivery", receiver=receiver, result=outcome.result.value, why=outcome.detail)
+        else:
+            self.log.info("delivery", receiver=receiver, result=outcome.result.value)
+
+    def asked(self, receiver: str, outcome: Outcome) -> None:
+        """Say how asking went, where it went wrong."""
+        if outcome.detail:
+            self.log.warning("asked", receiver=receiver, result=outcome.result.value, why=outcome.detail)
+
+    def away(self, why: str) -> None:
+        """Say that the store is away."""
+        self.log.warning("not ready", why=why)
 
 
 class Delivering:

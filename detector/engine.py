@@ -26,6 +26,7 @@ from detector.recent import LONGEST_PIECE, Recent
 from detector.risk import MOST_JOINT, Judgement, Risk, Verdict
 from detector.scores import Reached, Scores
 from detector.state import packed_values, unpacked_values
+from detector.tap import Closing, Tap
 from detector.telling import JOINT, Scene, Teller, Told
 from models.hour_of_week import HourOfWeek
 from models.seen import Seen
@@ -52,6 +53,8 @@ class Engine:
 
     def __init__(self, config: Config, context: Context) -> None:
         self.config, self.context = config, context
+        self.tap: Tap | None = None
+        """Is shown what is scored and judged."""
         half_life = config.learning.half_life_days
         self.detections: dict[str, Detection] = {
             name: detection for name, detection in DETECTIONS.items() if name not in config.detections.disabled
@@ -103,6 +106,8 @@ class Engine:
             self._reserve()
             told += self._score(columns, moments)
             self.events += len(piece)
+            if self.tap is not None:
+                self.tap.scored(piece, columns, self.context.calendar.days(moments))
         return told
 
     def adopt(self, context: Context, actors: Mapping[str, str]) -> None:
@@ -202,14 +207,14 @@ class Engine:
         starts = np.flatnonzero(cut).tolist()
         for start, stop in zip(starts, [*starts[1:], len(times)], strict=True):
             if oldest[start] != self.oldest or newest[start] != self.newest:
-                self._advance(int(oldest[start]), int(newest[start]))
+                self._advance(int(oldest[start]), int(newest[start]), admitted[start])
             self.watermark = float(marks[stop - 1])
             yield admitted[start:stop], moments[start:stop]
 
-    def _advance(self, oldest: int, newest: int) -> None:
+    def _advance(self, oldest: int, newest: int, by: Admitted | None = None) -> None:
         for day in sorted(int(day) for day in self.slot_days if self.oldest <= day < oldest):
             if self.oldest != NEVER:
-                self._close(day)
+                self._close(day, by)
         for day in range(max(oldest, self.newest + 1), newest + 1):
             slot = day % SLOTS
             if self.pending != NEVER and self.slot_days[slot] == self.pending:
@@ -272,7 +277,7 @@ class Engine:
             amounts[planted, Feature.HONEY] = ~self.people.services[rows[planted]]
         return bins
 
-    def _close(self, day: int) -> None:
+    def _close(self, day: int, by: Admitted | None) -> None:
         """Judge a day that no event can change any more, and learn the one that closed before it."""
         slot = day % SLOTS
         rows = np.flatnonzero(self.daybook.sums[:, slot, Feature.EVENTS] > 0)
@@ -298,6 +303,8 @@ class Engine:
             self.gate.judge(rows, slot, level, told, self.people.active_days[rows])
             age = np.maximum(day - self.levels[rows, 0], 0.0)
             past = self.levels[rows, 1] * 2.0 ** (-age / self.config.risk.half_life_days)
+            if self.tap is not None:
+                self.tap.closed(Closing(day, rows, scores, judged, level, past, by))
             self.levels[rows] = np.stack([np.full(len(rows), float(day)), np.maximum(level, past)], axis=1)
             self._closed.append(Closed(day, rows, level, self.levels[rows, 1].copy(), self._nats(judged)))
             self.active_days += 1

@@ -10,6 +10,7 @@
         ApiError            the API cannot be served as it is configured
         TopicsError         a topic of Kafka that must be mended before a run
         UnreadableError     a log of which not one record could be read
+        ExportError         an export that cannot be written, or is not what it says
         NotFoundError       an alert or an actor that was asked for and is not there
 
 Every message says what, where, and what to do; the command line prints it and exits with 1.
@@ -58,6 +59,10 @@ class TopicsError(DetectorError):
 
 class UnreadableError(DetectorError):
     """Not one record of a log could be read: names the format and how to find the right one."""
+
+
+class ExportError(DetectorError):
+    """An export cannot be written, or is not what it says: names the folder or file."""
 
 
 class NotFoundError(DetectorError):

@@ -8,59 +8,77 @@ simulated insurers that turned three flagged benign twins of six into less than 
 """
 
 from enum import IntEnum, auto
-from typing import Final
+from typing import Final, Self
 
 MAX_SUM: Final = 2.0**24 - 1
 """The largest day's sum that float32 keeps exactly; a sum stops there."""
 
 
-class Feature(IntEnum):
+class _Counted(IntEnum):
+    """A column of whole numbers that says what it counts: ``NAME = unit, meaning``, numbered from 0.
+
+    Attributes:
+        unit: what one is, in the plural.
+        meaning: what is counted.
+    """
+
+    unit: str
+    meaning: str
+
+    def __new__(cls, unit: str, meaning: str) -> Self:
+        """The next column."""
+        number = len(cls.__members__)
+        member = int.__new__(cls, number)
+        member._value_ = number
+        member.unit, member.meaning = unit, meaning
+        return member
+
+
+class Feature(_Counted):
     """Columns of a day's sums: what one event adds. Those from ``UNEXPLAINED_EVENTS`` on leave out explained acts."""
 
-    EVENTS = 0  # 1
-    EXPORTED = auto()  # records disclosed by acts that take data out of the system
-    TOUCHES = auto()  # 1 if it names subjects
-    MASKABLE = auto()  # 1 if it says whether the data was masked
-    DISCLOSED = auto()  # records disclosed; subjects touched where no count is given; 0 unless it succeeded
-    OFF_HOURS = auto()  # 1 outside the shift, or where none is known from 20:00 to 07:00 and on days off
-    ODDNESS = auto()  # hundredths of a decade: how rare this hour is for this person
-    NEWNESS = auto()  # hundredths of a decade: how surprising the places are that it is the day's first to show
-    HONEY = auto()  # 1 if it touched a planted subject
-    PAUSES = auto()  # 1 if it follows the event before within 10 minutes
-    PAUSE_SUM = auto()  # for those, 4 log2 of twice the pause in seconds, rounded
-    PAUSE_SQUARES = auto()  # and its square
-    UNEXPLAINED_EVENTS = auto()  # 1
-    UNEXPLAINED = auto()  # 1 if it names subjects
-    UNEXPLAINED_EXPORTED = auto()  # records disclosed by acts that take data out of the system
-    RECORDS = auto()  # records disclosed
-    KILOBYTES = auto()  # bytes disclosed, in thousands
-    EXPORTS = auto()  # 1 for an act that takes data out of the system
-    REMOVALS = auto()  # 1 for one of them that carries data off: print, send, share, copy; usb, email, web
-    FIRST_TOUCHES = auto()  # 1 if its first subject was not touched by this actor on an earlier day
-    UNMASKED = auto()  # 1 if it says that the data was not masked, and succeeded
-    SENSITIVE = auto()  # 1 for data of a sensitive class
-    STEPS = auto()  # 1 if its subject's number is 1 to 3 away from the one before
-    BURSTS = auto()  # 1 if it follows the event before within 2 seconds
-    DIRECT = auto()  # 1 past the application: channel sql or api
-    CHANGES = auto()  # 1 for update, create, delete, grant
-    SEARCHES = auto()  # 1 for search
-    REFUSED = auto()  # 1 for denied or failure
+    EVENTS = "events", "all events"
+    EXPORTED = "records", "records disclosed by acts that take data out of the system"
+    TOUCHES = "events", "events that name customers"
+    MASKABLE = "events", "events that say whether the data was masked"
+    DISCLOSED = "records", "records disclosed; customers touched where no count is given; 0 unless it succeeded"
+    OFF_HOURS = "events", "events outside the shift, or where none is known from 20:00 to 07:00 and on days off"
+    ODDNESS = "hundredths of a decade", "how rare the hours are for this person, summed over the events"
+    NEWNESS = "hundredths of a decade", "how surprising the places are that an event is the day's first to show"
+    HONEY = "events", "events that touched a planted customer"
+    PAUSES = "events", "events that follow the one before within 10 minutes"
+    PAUSE_SUM = "quarters of a doubling", "of those, 4 log2 of twice the pause in seconds, rounded"
+    PAUSE_SQUARES = "squared quarters of a doubling", "of those, the square of that"
+    UNEXPLAINED_EVENTS = "events", "events without a stated purpose"
+    UNEXPLAINED = "events", "events without a stated purpose that name customers"
+    UNEXPLAINED_EXPORTED = "records", "records disclosed without a stated purpose by acts that take data out"
+    RECORDS = "records", "records disclosed without a stated purpose"
+    KILOBYTES = "kB", "bytes disclosed without a stated purpose, in thousands"
+    EXPORTS = "events", "acts without a stated purpose that take data out of the system"
+    REMOVALS = "events", "of those, acts that carry data off: print, send, share, copy; usb, email, web"
+    FIRST_TOUCHES = "events", "events without a stated purpose whose first customer was touched on no earlier day"
+    UNMASKED = "events", "events without a stated purpose that show data unmasked, and succeeded"
+    SENSITIVE = "events", "events without a stated purpose on data of a sensitive class"
+    STEPS = "events", "events without a stated purpose whose customer number is 1 to 3 away from the one before"
+    BURSTS = "events", "events without a stated purpose within 2 seconds of the one before"
+    DIRECT = "events", "events without a stated purpose past the application: channel sql or api"
+    CHANGES = "events", "update, create, delete and grant without a stated purpose"
+    SEARCHES = "events", "searches without a stated purpose"
+    REFUSED = "events", "events without a stated purpose that were denied or failed"
 
 
 UNEXPLAINED_FROM: Final = Feature.UNEXPLAINED_EVENTS
 """This feature and those after it leave out acts with a stated business reason."""
 
 
-class Peak(IntEnum):
+class Peak(_Counted):
     """Columns of a day's largest values so far: of its windows, and of its estimate of distinct customers."""
 
-    EXPORTED_HOUR = 0  # records taken out in one clock hour without a stated purpose
-    TOUCHES_HOUR = auto()  # events with subjects in one clock hour without a stated purpose
-    EVENTS_TEN_MINUTES = auto()  # events in ten minutes without a stated purpose
-    CUSTOMERS = auto()  # distinct subjects so far this day, estimated
-    CLASS = (
-        auto()
-    )  # place of the most sensitive class of data disclosed so far this day, 1 the mildest, 0 for none known
+    EXPORTED_HOUR = "records", "most records taken out in one clock hour without a stated purpose"
+    TOUCHES_HOUR = "events", "most events that name customers in one clock hour without a stated purpose"
+    EVENTS_TEN_MINUTES = "events", "most events in ten minutes without a stated purpose"
+    CUSTOMERS = "customers", "distinct customers, estimated"
+    CLASS = "place in data.classes", "the most sensitive class of data disclosed, 1 the mildest, 0 for none known"
 
 
 N_FEATURES: Final = len(Feature)

@@ -170,23 +170,31 @@ class Baselines:
         if self._shares:
             self._share.learn_many(rows, groups, *self._parts(sums))
 
+    def normal_many(
+        self, rows: NDArray[np.int64], groups: NDArray[np.int64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+        """What is normal in each measure, own and of the peers, and over how many (decayed) days of one's own.
+
+        Three arrays (n, C), in the measure's unit, shares as per cent; NaN where there is none, as for surprises.
+        """
+        own, peers = (np.full((len(rows), len(self.measures)), np.nan) for _ in range(2))
+        days = np.zeros((len(rows), len(self.measures)))
+        for places, model, scale in (
+            (self._volumes, self._volume, 1.0),
+            (self._sizes, self._size, 1.0),
+            (self._shares, self._share, 100.0),
+        ):
+            if places:
+                mine, theirs, weights = model.expected_many(rows, groups)
+                own[:, places], peers[:, places], days[:, places] = mine * scale, theirs * scale, weights[:, None]
+        return own, peers, days
+
     def normal(self, index: int, row: int, group: int) -> Normal:
         """What is normal in the measure at ``index`` for a row."""
-        rows, groups = np.array([row]), np.array([group])
-        measure = self.measures[index]
-        if isinstance(measure, Volume):
-            own, peers, days = self._volume.expected_many(rows, groups)
-            place, scale = self._volumes.index(index), 1.0
-        elif isinstance(measure, Size):
-            own, peers, days = self._size.expected_many(rows, groups)
-            place, scale = self._sizes.index(index), 1.0
-        elif isinstance(measure, Share):
-            own, peers, days = self._share.expected_many(rows, groups)
-            place, scale = self._shares.index(index), 100.0
-        else:
+        if isinstance(self.measures[index], Surprise):
             return Normal(None, None, 0)
-        mine = float(own[0, place]) * scale
-        return Normal(None if np.isnan(mine) else mine, float(peers[0, place]) * scale, round(float(days[0])))
+        own, peers, days = (float(one[0, index]) for one in self.normal_many(np.array([row]), np.array([group])))
+        return Normal(None if np.isnan(own) else own, peers, round(days))
 
     def threshold(self, index: int, row: int, group: int, sums: NDArray[np.float64], nats: float) -> float | None:
         """The value of the measure at ``index`` that would just have scored ``nats``, in its unit.
@@ -216,12 +224,16 @@ class Baselines:
 
     def observed(self, index: int, sums: NDArray[np.float64], peaks: NDArray[np.float64]) -> float:
         """The measure at ``index`` of one day, sums (``N_FEATURES``,) and peaks (``N_PEAKS``,), in its unit."""
+        return float(self.observed_many(index, sums[None], peaks[None])[0])
+
+    def observed_many(self, index: int, sums: NDArray[np.float64], peaks: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The measure at ``index`` of days, sums (n, ``N_FEATURES``) and peaks (n, ``N_PEAKS``), in its unit, (n,)."""
         measure = self.measures[index]
         if isinstance(measure, Share):
-            return 100.0 * float(sums[measure.of]) / max(float(sums[measure.among]), 1.0)
+            return 100.0 * sums[:, measure.of] / np.maximum(sums[:, measure.among], 1.0)
         if isinstance(measure, Surprise):
-            return float(_surprise(measure.of, sums[None])[0])
-        return float(_amount(measure.of, sums[None], peaks[None])[0])
+            return _surprise(measure.of, sums)
+        return _amount(measure.of, sums, peaks)
 
     def snapshot(self) -> dict[str, NDArray[Any]]:
         """All models' arrays by name."""

@@ -166,6 +166,11 @@ class Shard:
         return closed
 
     @property
+    def holding(self) -> int:
+        """Events that are ahead of the log and wait for it."""
+        return self._guard.holding
+
+    @property
     def framing(self) -> Framing:
         """How the files are cut into records."""
         return self._format.framing
@@ -239,6 +244,8 @@ class Shard:
         if decision.reason is not Reason.UNCHANGED:
             alert = msgspec.structs.replace(decision.alert, role=known.role, department=known.department)
             changed[alert.alert_id] = alert
+            if self.engine.tap is not None:
+                self.engine.tap.changed(alert)
 
     def _who(self, actor: str) -> Known:
         people = self.engine.people

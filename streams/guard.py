@@ -93,6 +93,11 @@ class Guard:
         self._held = []
         return out
 
+    @property
+    def holding(self) -> int:
+        """Events that wait for the log to decide."""
+        return len(self._held)
+
     def snapshot(self) -> dict[str, Any]:
         """Everything to go on from here, as JSON."""
         return {

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.bench import burst, checkpoint, kafka, latency, memory, replay, speed, workers
+from tests.bench import burst, checkpoint, export, kafka, latency, memory, replay, speed, workers
 from tests.bench.load import one_core
 
 Section = Callable[[Callable[[str], None], float], None]
@@ -23,6 +23,7 @@ SECTIONS: dict[str, Section] = {
     "workers": workers.measure,
     "checkpoint": checkpoint.measure,
     "burst": burst.measure,
+    "export": export.measure,
 }
 
 

@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from resource import RUSAGE_CHILDREN, getrusage
 from tempfile import TemporaryDirectory
@@ -23,7 +23,7 @@ def measure(say: Callable[[str], None], scale: float) -> None:
         log = make_log(folder, count)
         (folder / "bench.toml").write_text('[privacy]\nkey_file = "bench.key"\n', "utf-8")
         began, cpu = monotonic(), children_cpu_s()
-        samples = watch(folder, log)
+        samples = watch(folder, ["replay", log, "--out", folder / "alerts.jsonl"])
         wall, cpu = monotonic() - began, children_cpu_s() - cpu
     early, late = max(samples[: len(samples) // 2]), max(samples[len(samples) // 2 :])
     say(f"innerwatch replay of {count:,} simulated events, start-up included, one core")
@@ -33,24 +33,17 @@ def measure(say: Callable[[str], None], scale: float) -> None:
     say(figure("most resident memory in the second half", f"{late:.0f} MB"))
 
 
-def watch(folder: Path, log: Path) -> list[float]:
-    """Run the program and note its resident memory, MB, until it ends."""
-    command = [sys.executable, "-m", "detector.cli", "replay", log, "--config", folder / "bench.toml"]
-    command += [
-        "--roster",
-        folder / "roster.csv",
-        "--honey",
-        folder / "honey.txt",
-        "--out",
-        folder / "alerts.jsonl",
-    ]
+def watch(folder: Path, arguments: Sequence[str | Path]) -> list[float]:
+    """Run the program over a simulated log's folder and note its resident memory, MB, until it ends."""
+    command = [sys.executable, "-m", "detector.cli", *arguments, "--config", folder / "bench.toml"]
+    command += ["--roster", folder / "roster.csv", "--honey", folder / "honey.txt"]
     samples: list[float] = []
     with (folder / "errors").open("wb") as errors, subprocess.Popen(command, stderr=errors) as process:
         while process.poll() is None:
             samples.append(resident_mb(process.pid))
             sleep(SAMPLE_S)
     if process.returncode:
-        raise SystemExit(f"replay failed: {(folder / 'errors').read_text('utf-8', 'replace')}")
+        raise SystemExit(f"{arguments[0]} failed: {(folder / 'errors').read_text('utf-8', 'replace')}")
     return samples
 
 

@@ -26,6 +26,7 @@ COMMANDS = (
     "silences add", "silences list", "silences expire", "deliveries", "deliveries list", "deliveries retry",
     "receivers", "receivers test", "serve", "tokens", "tokens add", "tokens list", "tokens revoke",
     "doctor", "probe", "backup", "restore",
+    "export", "export events", "export features", "export alerts", "export labels", "export check",
 )  # fmt: skip
 SAMPLE = Path(__file__).parents[1] / "data" / "cloudtrail" / "logs"
 
@@ -63,7 +64,7 @@ def test_every_command_has_help_that_says_what_it_does(command: str, capsys: pyt
     assert innerwatch(*command.split(), "--help") == 0
     out = capsys.readouterr().out
     assert f"Usage: {' '.join(['innerwatch', *command.split()])} " in out
-    assert re.search(r"\n  [A-Z][^\n]+[.a-z]\n", out)
+    assert re.search(r"\n  [A-Z][^\n]+[.,;a-z]\n", out)
 
 
 @pytest.mark.parametrize("option", ["--config", "--roster", "--assignments", "--honey", "--vips", "--mapping",

@@ -12,7 +12,7 @@ from alerts.errors import UnavailableError
 from alerts.lines import alert_line
 from alerts.store import Store
 from detector import worker as module
-from detector.app import _feeds, replay
+from detector.app import replay
 from detector.config import Config, StateConfig
 from detector.context import Context, read_context
 from detector.errors import CheckpointError
@@ -20,6 +20,7 @@ from detector.home import Home
 from detector.keeper import Keeper, Setting, resumed_keeper
 from detector.lookout import Lookout
 from detector.lookup import resting_shards
+from detector.replaying import feeds_of
 from detector.report import summary
 from detector.shard import SHARD, pseudonym_of
 from detector.trail import History
@@ -194,7 +195,7 @@ def repeat(config: Config, recorded: StateConfig | None, folder: Path, batch: in
     with closing(Home(recorded or config.state, read_only=True)) as home:
         history = History(home.store, config, TOKENS)
         setting = Setting(config, TOKENS, read_context(config, TOKENS), history=history, adopts=False)
-        feeds = _feeds(setting, folder / "letters")
+        feeds = list(feeds_of(setting, folder / "letters"))
         for feed in feeds:
             while not feed.finished:
                 feed.advance(batch)

@@ -22,7 +22,7 @@ from msgspec.structs import replace
 from alerts.desk import DESK
 from alerts.lines import alert_line
 from alerts.store import Store
-from detector.app import _feeds, run
+from detector.app import run
 from detector.checkpoint import Checkpoints
 from detector.config import Config, StateConfig
 from detector.context import read_context
@@ -30,6 +30,7 @@ from detector.engine import Engine
 from detector.home import Home
 from detector.keeper import Keeper, Setting
 from detector.outlet import RECEIVER
+from detector.replaying import feeds_of
 from detector.worker import Worker
 from streams import DeadLetters, Tokens, read_letters, rejected_of
 from streams.kafka import KafkaGroup, LetterTopic, LetterWriter, TopicWriter, count_partitions
@@ -210,7 +211,7 @@ def once(config: Config, key: bytes, folder: Path) -> dict[str, str]:
     """One uninterrupted pass over the topic as it is now; where each shard ended."""
     with closing(Home(config.state)) as home:
         tokens = Tokens(key)
-        feeds = _feeds(Setting(config, tokens, read_context(config, tokens), home), folder / "unused")
+        feeds = list(feeds_of(Setting(config, tokens, read_context(config, tokens), home), folder / "unused"))
         for feed in feeds:
             while not feed.finished:
                 feed.advance()

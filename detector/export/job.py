@@ -1,0 +1,207 @@
+"""One export: each shard of a log in turn, watched while it is replayed, into one folder."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import msgspec
+import numpy as np
+
+from alerts.labels import Label
+from detector.calendar import Calendar
+from detector.config import Config
+from detector.context import check_of
+from detector.errors import ExportError
+from detector.export.check import Compared, Steps, require_same
+from detector.export.folder import Draft, Manifest, Part, configuration_digest, read_manifest, release
+from detector.export.rows import Names, label_rows
+from detector.export.watch import Sink, Span, Watch, number_of
+from detector.feed import Feed
+from detector.keeper import Setting
+from streams import Rejected, Tokens
+
+EVER: Final = Span(-(2**31), 2**31)
+LABELS: Final = "labels"
+"""The table that comes from what people said, and not from a log."""
+
+Read = Callable[[Feed, Callable[[], bool], Callable[[], int]], None]
+"""Reads a feed to its end by steps, unless it is enough before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What is wanted.
+
+    Attributes:
+        tables: names of tables.
+        folder: of the export: to be made, or to be compared with what the log gives.
+        span: accounting days.
+        shards: names of shards; all if none is named.
+        goes_on: whether the log does, so that its end closes no day.
+        compares: whether the export is there and is compared.
+    """
+
+    tables: tuple[str, ...]
+    folder: Path
+    span: Span = EVER
+    shards: tuple[str, ...] = ()
+    goes_on: bool = False
+    compares: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """How an export ended: rows of all tables, days, and what must be said of it, in words."""
+
+    rows: int
+    days: int
+    remarks: tuple[str, ...] = ()
+
+
+class NoLetters:
+    """Keeps no rejected records: they are kept by whoever runs the detector."""
+
+    def write(self, rejected: Rejected) -> None:
+        """Keep nothing."""
+
+    def flush(self) -> None:
+        """There is nothing to wait for."""
+
+
+def span_of(first: str, last: str) -> Span:
+    """The days from one ISO date to another, both included; "" leaves that to the log.
+
+    Raises:
+        ExportError: they are in the wrong order.
+    """
+    if first and last and first > last:
+        raise ExportError(f"no day is from {first} to {last}; name the earlier one by --from")
+    return Span(number_of(first) if first else EVER.first, number_of(last) if last else EVER.last)
+
+
+def comparison_of(folder: Path, goes_on: bool) -> Order:
+    """The order to compare an export with what its log gives; verdicts come from no log and are left out.
+
+    Raises:
+        ExportError: there is no export.
+    """
+    manifest = read_manifest(folder)
+    tables = tuple(table for table in manifest.tables if table != LABELS)
+    shards = tuple(part.shard for part in manifest.shards)
+    return Order(tables, folder, span_of(manifest.first, manifest.last), shards, goes_on, compares=True)
+
+
+def write(order: Order, setting: Setting, feeds: Iterable[Feed], read: Read) -> Exported:
+    """Write an export of the shards that the feeds read, or compare the one that is there with what they give.
+
+    Raises:
+        ExportError: nothing is in the span, or the export cannot be written or is not what the log gives.
+    """
+    if order.compares:
+        return _compare(order, setting, feeds, read)
+    with Draft(order.folder) as draft:
+        parts: list[Part] = []
+        remarks: list[str] = []
+        seen: list[int] = []
+        for feed in feeds:
+            with closing(feed), draft.partitions(feed.keeper.shard.name) as sink:
+                begins = feed.source.position
+                watch = _watch(feed, order, order.span, setting, sink)
+                read(feed, lambda watch=watch: watch.enough, lambda feed=feed: feed.advance()[0])  # type: ignore[misc]
+                watch.finish(ended=watch.enough or not order.goes_on)
+                parts.append(Part(feed.keeper.shard.name, begins.offset, watch.contexts, watch.closures))
+                remarks += _remarks(feed, watch, begins.offset, order.goes_on)
+                seen += watch.seen or ()
+        if not draft.rows:
+            raise ExportError(_nothing(order, seen))
+        draft.publish(_manifest(order, setting.config, setting.tokens, parts))
+        return Exported(draft.rows, len({one.day for part in parts for one in part.closures}), tuple(remarks))
+
+
+def write_labels(order: Order, labels: Sequence[Label], config: Config, tokens: Tokens) -> Exported:
+    """Write the verdicts that were given in the span, as they were known at its end.
+
+    Raises:
+        ExportError: there are none, or the export cannot be written.
+    """
+    calendar = Calendar(config.time.zone)
+    given: dict[int, list[Label]] = {}
+    for label in labels:
+        if (day := _day(calendar, label.given)) in order.span:
+            known = label.withdrawn is not None and _day(calendar, label.withdrawn) <= order.span.last
+            given.setdefault(day, []).append(label if known else msgspec.structs.replace(label, withdrawn=None))
+    if not given:
+        raise ExportError(_nothing(order, [_day(calendar, label.given) for label in labels]))
+    with Draft(order.folder) as draft, draft.partitions(LABELS) as sink:
+        for day in sorted(given):
+            sink.put(LABELS, day, label_rows(given[day]))
+            sink.close(LABELS, day)
+        draft.publish(_manifest(order, config, tokens, []))
+        return Exported(draft.rows, len(given))
+
+
+def _compare(order: Order, setting: Setting, feeds: Iterable[Feed], read: Read) -> Exported:
+    manifest = read_manifest(order.folder)
+    require_same(manifest, setting.config, setting.tokens)
+    parts = {part.shard: part for part in manifest.shards}
+    rows, days = 0, set[str]()
+    for feed in feeds:
+        with closing(feed):
+            part = parts[feed.keeper.shard.name]
+            # A log that has grown has more days by now, which are none of this export.
+            last = max((number_of(one.day) for one in part.closures), default=order.span.last)
+            sink = Compared(order.folder, manifest, part.shard)
+            watch = _watch(feed, order, Span(order.span.first, min(last, order.span.last)), setting, sink)
+            read(feed, lambda watch=watch: watch.enough, Steps(feed, watch, sink, part).step)  # type: ignore[misc]
+            watch.finish(ended=watch.enough or not order.goes_on)
+            sink.require_whole(watch.closures == part.closures and watch.contexts == part.contexts)
+            rows, days = rows + sink.rows, days | {one.day for one in part.closures}
+    return Exported(rows, len(days))
+
+
+def _watch(feed: Feed, order: Order, span: Span, setting: Setting, sink: Sink) -> Watch:
+    shard = feed.keeper.shard
+    return Watch(shard, Names(shard, setting.tokens, setting.config.source.paths), order.tables, span, sink)
+
+
+def _manifest(order: Order, config: Config, tokens: Tokens, parts: list[Part]) -> Manifest:
+    return Manifest(
+        version=release(),
+        tables=sorted(order.tables),
+        first="" if order.span.first == EVER.first else Calendar.date_of(order.span.first).isoformat(),
+        last="" if order.span.last == EVER.last else Calendar.date_of(order.span.last).isoformat(),
+        zone=config.time.zone,
+        mapping=config.source.mapping,
+        key=check_of(tokens),
+        configuration=configuration_digest(config),
+        shards=parts,
+    )
+
+
+def _remarks(feed: Feed, watch: Watch, begins: int, goes_on: bool) -> Iterator[str]:
+    shard = feed.keeper.shard
+    if begins:
+        yield (
+            f"{shard.name} begins at offset {begins:,}: what was before is gone, so that a run that has seen it "
+            "judged otherwise"
+        )
+    if goes_on and watch.open_days:
+        yield f"{shard.name}: {watch.open_days} working days are still open and were left out"
+    if feed.keeper.changes_ahead and not watch.enough:
+        yield f"{shard.name}: {feed.keeper.changes_ahead} recorded changes of context were not met in this log"
+
+
+def _nothing(order: Order, seen: Sequence[int]) -> str:
+    if not seen:
+        return f"there is nothing for {' and '.join(order.tables)} at all; is it the right log or state?"
+    first, last = (Calendar.date_of(day) for day in (min(seen), max(seen)))
+    return (
+        f"there are no rows of {' and '.join(order.tables)} on these days; what is there is from {first} to {last}, "
+        "and of a log that goes on the last days are still open"
+    )
+
+
+def _day(calendar: Calendar, time: float) -> int:
+    return int(calendar.days(np.array([time]))[0])

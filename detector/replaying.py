@@ -1,0 +1,74 @@
+"""A log that is judged again from its beginning: what its shards have in common, their feeds, and how one is read."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing
+from pathlib import Path
+from typing import Final
+
+from detector.config import Config, StateConfig, without_context
+from detector.context import present_context
+from detector.errors import ConfigError
+from detector.feed import Feed
+from detector.home import Home
+from detector.keeper import Keeper, Setting
+from detector.shard import SHARD, partition_shard
+from detector.trail import History
+from streams import Tokens
+
+IDLE_S: Final = 0.2
+
+
+def setting_of(config: Config, tokens: Tokens, recorded: StateConfig | None, stack: ExitStack) -> Setting:
+    """What the shards of a replay have in common; ``recorded`` is the state of a run whose contexts are met again."""
+    home = stack.enter_context(closing(Home(config.state))) if config.state.kept else None
+    history = None
+    if recorded is not None:
+        store = stack.enter_context(closing(Home(recorded, read_only=True))).store
+        history = History(store, config, tokens)
+    known = home.store if home is not None and history is None else None
+    context = present_context(config if history is None else without_context(config), tokens, known)
+    return Setting(config, tokens, context, home, history=history, adopts=history is None)
+
+
+def feeds_of(setting: Setting, dead_letters: Path, only: Sequence[str] = ()) -> Iterator[Feed]:
+    """A feed for each shard, or for those of some names, opened when it is asked for.
+
+    Raises:
+        ConfigError: there is no shard of such a name.
+    """
+    kafka = setting.config.source.kafka
+    names, places = [SHARD], [dead_letters]
+    if kafka.servers:
+        from streams.kafka import count_partitions  # noqa: PLC0415 - see KafkaSourceConfig.client
+
+        count = count_partitions(kafka.client())
+        names = [partition_shard(kafka.topic, partition, count) for partition in range(count)]
+        if count > 1:
+            places = [dead_letters.with_name(f"{dead_letters.name}.{name}") for name in names]
+    if unknown := sorted(set(only) - set(names)):
+        raise ConfigError(f"there is no shard {unknown[0]!r} here; the shards are {', '.join(names)}")
+    for partition, (name, place) in enumerate(zip(names, places, strict=True)):
+        if not only or name in only:
+            yield Feed(setting.config, Keeper(setting, name, place), partition)
+
+
+def read_through(
+    feed: Feed,
+    enough: Callable[[], bool],
+    step: Callable[[], int],
+    watch: Callable[[Feed], None] | None,
+    *,
+    waits: bool = True,
+) -> None:
+    """Read a log to its end by steps that give how many records there were, until it is enough.
+
+    Where there are none and the log has not ended, it waits for more, or not.
+    """
+    while not feed.finished and not enough():
+        if not step() and not feed.finished:
+            if not waits:
+                return
+            time.sleep(IDLE_S)
+        if watch is not None:
+            watch(feed)
