@@ -11,6 +11,7 @@ from alerts.database import Database
 from alerts.errors import ReceiverError
 from alerts.place import database_url
 from alerts.schema import require_current, version_of
+from detector.config import MetricsConfig
 from detector.deliver import open_named
 from detector.errors import MetricsError
 from detector.examination import Check, Grade, Patient
@@ -77,21 +78,24 @@ def look_at_receivers(patient: Patient) -> Iterator[Check]:
 
 
 def look_at_ports(patient: Patient) -> Iterator[Check]:
-    """The port of the metrics is free, or this program's own."""
+    """The ports of the metrics are free, or this program's own; delivery's where there is somebody to tell."""
     metrics = patient.config.metrics
-    if not metrics.enabled or not metrics.port:
-        return
-    place = f"metrics.port {metrics.port} on {metrics.host}"
+    if metrics.enabled and metrics.port:
+        yield _port(metrics, "port")
+    if metrics.enabled and metrics.deliver_port and patient.config.delivery.receivers:
+        yield _port(metrics.model_copy(update={"port": metrics.deliver_port}), "deliver_port")
+
+
+def _port(metrics: MetricsConfig, key: str) -> Check:
+    place = f"metrics.{key} {metrics.port} on {metrics.host}"
     if _free(metrics.host, metrics.port):
-        yield Check("metrics", Grade.OK, f"{place} is free")
-        return
+        return Check("metrics", Grade.OK, f"{place} is free")
     try:
         wrong = probed(metrics, "livez")
     except MetricsError:
-        yield Check("metrics", Grade.FAIL, f"{place} is taken by another program; give another one")
-    else:
-        words = f"{place} is that of a process of innerwatch"
-        yield Check("metrics", Grade.WARN if wrong else Grade.OK, f"{words}, which says: {wrong or 'ok'}")
+        return Check("metrics", Grade.FAIL, f"{place} is taken by another program; give another one")
+    words = f"{place} is that of a process of innerwatch"
+    return Check("metrics", Grade.WARN if wrong else Grade.OK, f"{words}, which says: {wrong or 'ok'}")
 
 
 def _free(host: str, port: int) -> bool:

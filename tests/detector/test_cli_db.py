@@ -29,6 +29,9 @@ def state(tmp_path: Path) -> Path:
 def older(state: Path) -> None:
     """Take the database back to the version before migrations."""
     with closing(sqlite3.connect(state / STORE)) as database, database:
+        views = database.execute("SELECT name FROM sqlite_master WHERE type = 'view'").fetchall()
+        for (name,) in views:
+            database.execute(f"DROP VIEW {name}")
         for name in {*tables.metadata.tables, "alembic_version"} - {"alerts", "checkpoints"}:
             database.execute(f"DROP TABLE {name}")
         database.execute("ALTER TABLE checkpoints DROP COLUMN former")

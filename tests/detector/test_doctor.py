@@ -61,7 +61,7 @@ def written(
 ) -> Path:
     file = site / "innerwatch.toml"
     (port,) = free_ports(1)
-    metrics = "" if "[metrics]" in more else f"[metrics]\nport = {port}\n"
+    metrics = "" if "[metrics]" in more else f"[metrics]\nport = {port}\ndeliver_port = 0\n"
     head = f"[source]\n{source}\n[state]\n{state}\n[privacy]\nkey_file = 'key'\n{metrics}"
     file.write_text(f"{head}{more}")
     return file
@@ -278,6 +278,18 @@ def test_a_port_that_is_taken_is_said_unless_it_is_our_own(
             grade, words = one(written(site, f"[metrics]\nport = {port}\n"), "metrics")
         assert grade is expected
         assert words.endswith(wrong or "ok")
+
+
+def test_the_port_of_delivery_is_looked_at_where_there_is_somebody_to_tell(
+    site: Path, taken: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("detector.probe.ANSWER_S", 0.2)
+    metrics = f"[metrics]\nport = 0\ndeliver_port = {taken}\n"
+    assert seen(written(site, metrics), "metrics") == []
+    told = '[delivery.receivers.soc]\nkind = "syslog"\nhost = "127.0.0.1"\ntransport = "udp"\n'
+    grade, words = one(written(site, metrics + told), "metrics")
+    assert grade is Grade.FAIL
+    assert words.startswith(f"metrics.deliver_port {taken} on 127.0.0.1 is taken")
 
 
 def test_receivers_are_reached_and_told_nothing(site: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
