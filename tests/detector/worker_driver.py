@@ -116,9 +116,12 @@ def ended(pid: int, patience_s: float) -> int | None:
 
 
 def killed(pid: int, number: int = signal.SIGKILL) -> None:
+    until = time.monotonic() + END_S
     os.kill(pid, number)
-    if ended(pid, END_S) is None:
-        raise SystemExit(f"a worker did not end by signal {number}")
+    while ended(pid, 1.0) is None:
+        if time.monotonic() > until:
+            raise SystemExit(f"a worker did not end by signal {number}")
+        os.kill(pid, signal.SIGCONT)  # one that was to freeze may do so on its way out
 
 
 def fallen(pid: int) -> bool:
