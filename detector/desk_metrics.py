@@ -64,6 +64,8 @@ class DeskMetrics:
                 for age in AGES:
                     key = state, severity.value, age
                     self._gauges["innerwatch_incidents"].labels(*key).set(work.incidents.get(key, 0))
+        for name in ("innerwatch_acknowledge_seconds", "innerwatch_false_positive_ratio"):
+            self._gauges[name].clear()  # what is too old has no value any more
         for percentile in PERCENTILES if work.acknowledged_s else ():
             seconds = float(np.percentile(work.acknowledged_s, percentile))
             self._gauges["innerwatch_acknowledge_seconds"].labels(str(percentile)).set(seconds)
