@@ -63,7 +63,10 @@ def check_folder(folder: Path) -> Manifest:
     calendar = Calendar(manifest.zone)
     for file in manifest.files:
         if file.path.endswith(".parquet"):
-            _check_file(folder, file, manifest, calendar)
+            try:
+                _check_file(folder, file, manifest, calendar)
+            except (pa.ArrowException, ValueError) as error:
+                raise ExportError(f"{folder / file.path}: no file of an export ({error}); export again") from error
     return manifest
 
 

@@ -106,18 +106,25 @@ def write(order: Order, setting: Setting, feeds: Iterable[Feed], read: Read) -> 
         remarks: list[str] = []
         seen: list[int] = []
         for feed in feeds:
-            with closing(feed), draft.partitions(feed.keeper.shard.name) as sink:
-                begins = feed.source.position
-                watch = _watch(feed, order, order.span, setting, sink)
-                read(feed, lambda watch=watch: watch.enough, lambda feed=feed: feed.advance()[0])  # type: ignore[misc]
-                watch.finish(ended=watch.enough or not order.goes_on)
-                parts.append(Part(feed.keeper.shard.name, begins.offset, watch.contexts, watch.closures))
-                remarks += _remarks(feed, watch, begins.offset, order.goes_on)
+            with closing(feed):
+                part, watch = _written(feed, order, setting, draft, read)
+                parts.append(part)
+                remarks += _remarks(feed, watch, part.begins, order.goes_on)
                 seen += watch.seen or ()
         if not draft.rows:
             raise ExportError(_nothing(order, seen))
         draft.publish(_manifest(order, setting.config, setting.tokens, parts))
         return Exported(draft.rows, len({one.day for part in parts for one in part.closures}), tuple(remarks))
+
+
+def _written(feed: Feed, order: Order, setting: Setting, draft: Draft, read: Read) -> tuple[Part, Watch]:
+    """Write the rows of one shard."""
+    name, begins = feed.keeper.shard.name, feed.source.position.offset
+    with draft.partitions(name) as sink:
+        watch = _watch(feed, order, order.span, setting, sink)
+        read(feed, lambda: watch.enough, lambda: feed.advance()[0])
+        watch.finish(ended=watch.enough or not order.goes_on)
+    return Part(name, begins, watch.contexts, watch.closures), watch
 
 
 def write_labels(order: Order, labels: Sequence[Label], config: Config, tokens: Tokens) -> Exported:
@@ -146,19 +153,24 @@ def _compare(order: Order, setting: Setting, feeds: Iterable[Feed], read: Read) 
     manifest = read_manifest(order.folder)
     require_same(manifest, setting.config, setting.tokens)
     parts = {part.shard: part for part in manifest.shards}
-    rows, days = 0, set[str]()
+    rows = 0
     for feed in feeds:
         with closing(feed):
             part = parts[feed.keeper.shard.name]
-            # A log that has grown has more days by now, which are none of this export.
-            last = max((number_of(one.day) for one in part.closures), default=order.span.last)
             sink = Compared(order.folder, manifest, part.shard)
-            watch = _watch(feed, order, Span(order.span.first, min(last, order.span.last)), setting, sink)
-            read(feed, lambda watch=watch: watch.enough, Steps(feed, watch, sink, part).step)  # type: ignore[misc]
-            watch.finish(ended=watch.enough or not order.goes_on)
-            sink.require_whole(watch.closures == part.closures and watch.contexts == part.contexts)
-            rows, days = rows + sink.rows, days | {one.day for one in part.closures}
-    return Exported(rows, len(days))
+            _compared(feed, order, setting, part, sink, read)
+            rows += sink.rows
+    return Exported(rows, len({one.day for part in manifest.shards for one in part.closures}))
+
+
+def _compared(feed: Feed, order: Order, setting: Setting, part: Part, sink: Compared, read: Read) -> None:
+    """Compare the rows of one shard."""
+    # A log that has grown has more days by now, which are none of this export.
+    last = max((number_of(one.day) for one in part.closures), default=order.span.last)
+    watch = _watch(feed, order, Span(order.span.first, min(last, order.span.last)), setting, sink)
+    read(feed, lambda: watch.enough, Steps(feed, watch, sink, part).step)
+    watch.finish(ended=watch.enough or not order.goes_on)
+    sink.require_whole(watch.closures == part.closures and watch.contexts == part.contexts)
 
 
 def _watch(feed: Feed, order: Order, span: Span, setting: Setting, sink: Sink) -> Watch:

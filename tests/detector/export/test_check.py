@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from datetime import timedelta
+from hashlib import sha256
 from pathlib import Path
 from shutil import copytree
 from typing import Any
@@ -77,6 +78,25 @@ def test_what_is_not_as_the_manifest_says_is_found(copy: Path) -> None:
     assert "cannot be read" in found()
     (copy / MANIFEST).unlink()
     assert "no export is here" in found()
+
+
+def test_a_file_that_is_no_table_is_found_though_the_manifest_knows_it(copy: Path) -> None:
+    file = a_file(copy, "features")
+    forge(copy, file, lambda rows_: rows_)
+    manifest = (copy / MANIFEST).read_text()
+    known = json.loads(manifest)["files"]
+    (digest,) = (one["sha256"] for one in known if one["path"] == file.relative_to(copy).as_posix())
+    for path, body in ((file, b"PAR1"), (file.with_name("deep") / "0.parquet", file.read_bytes())):
+        before = file.read_bytes()
+        path.parent.mkdir(exist_ok=True)
+        file.unlink()
+        path.write_bytes(body)
+        entry = manifest.replace(file.relative_to(copy).as_posix(), path.relative_to(copy).as_posix())
+        (copy / MANIFEST).write_text(entry.replace(digest, sha256(body).hexdigest()))
+        with pytest.raises(ExportError, match=r"no file of an export \("):
+            check_folder(copy)
+        path.unlink()
+        file.write_bytes(before)
 
 
 def test_another_column_than_the_schema_has_is_found_though_the_manifest_knows_the_file(copy: Path) -> None:
