@@ -19,6 +19,7 @@ from detector.home import database_of
 from detector.probe import probed
 from detector.topics import described_topics
 
+CONNECT_S: Final = 5.0
 APART_S: Final = 5.0
 """Clocks may differ by so much: what a slow answer makes, and a little more."""
 
@@ -53,12 +54,26 @@ def look_at_database(patient: Patient) -> Iterator[Check]:
 
 def look_at_broker(patient: Patient) -> Iterator[Check]:
     """The brokers answer, and their topics lose nothing."""
-    if not patient.config.source.kafka.servers:
+    servers = patient.config.source.kafka.servers
+    if not servers:
+        return
+    if not any(map(_listens, servers)):
+        words = f"no Kafka server answers at {', '.join(servers)}; check source.kafka and the way there"
+        yield Check("broker", Grade.FAIL, words)
         return
     for name, topic, faults in described_topics(patient.config):
         yield from (Check("broker", Grade.FAIL if one.grave else Grade.WARN, f"{name}: {one.words}") for one in faults)
         if topic is not None and not faults:
             yield Check("broker", Grade.OK, str(topic))
+
+
+def _listens(server: str) -> bool:
+    host, _, port = server.rpartition(":")
+    try:
+        with socket.create_connection((host.strip("[]"), int(port)), CONNECT_S):
+            return True
+    except OSError:
+        return False
 
 
 def look_at_receivers(patient: Patient) -> Iterator[Check]:

@@ -8,12 +8,13 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from alerts.alert import Alert
+from alerts.alert import Alert, Severity
 from alerts.desk import DESK, Desk
-from alerts.feedback import EXPECTED, Feedback
-from alerts.incident import State, Verdict
+from alerts.feedback import Exceptions
+from alerts.incident import Verdict
 from alerts.labels import Label
 from alerts.store import Store
+from alerts.work import By, Close, Merge, Reopen
 from tests.alerts.samples import MORNING, make_alert, make_checkpoint
 
 NOW = MORNING.timestamp() + 1_000_000.0
@@ -43,12 +44,11 @@ def told(url: str, desk: Desk) -> Alert:
 
 
 def close(desk: Desk, incident_id: str, verdict: Verdict, now: float) -> None:
-    changes = {"state": State.CLOSED, "verdict": verdict.value, "reason": "a move"}
-    desk.act(incident_id, "closed", "ana", now, f"{verdict}: a move", **changes)
+    desk.act(incident_id, Close(verdict, "a move"), By("ana", now))
 
 
 def reopen(desk: Desk, incident_id: str, now: float) -> None:
-    desk.act(incident_id, "reopened", "bo", now, "after all", state=State.OPEN, verdict="", reason="")
+    desk.act(incident_id, Reopen("after all"), By("bo", now))
 
 
 def labels(url: str) -> list[Label]:
@@ -77,7 +77,7 @@ def test_every_verdict_is_a_label_also_those_that_were_taken_back(url: str, desk
 
 
 def test_a_verdict_is_about_each_alert_of_its_incident_and_its_own_actor(url: str, desk: Desk, told: Alert) -> None:
-    desk.merge(OTHER, told.alert_id, "ana", NOW - 50)
+    desk.act(OTHER, Merge(told.alert_id), By("ana", NOW - 50))
     close(desk, told.alert_id, Verdict.BENIGN_POSITIVE, NOW)
     assert [(one.alert_id, one.actor) for one in labels(url)] == [(told.alert_id, told.actor), (OTHER, "E-other")]
 
@@ -95,20 +95,11 @@ def test_an_alert_that_opened_after_a_verdict_has_no_part_in_it(url: str, desk: 
 def test_what_is_only_expected_is_no_label_and_feedback_alone_can_be_taken_back(
     url: str, desk: Desk, told: Alert
 ) -> None:
-    exception = Feedback(
-        number=0,
-        incident_id="",
-        actor=told.actor,
-        verdict=EXPECTED,
-        detections=("bulk_export",),
-        risk=50.0,
-        author="ana",
-        reason="a migration",
-        given=NOW,
-        ends=NOW + 100,
+    expected = Exceptions(
+        actors=(told.actor,), detections=("bulk_export",), most=Severity.HIGH, days=14, reason="a migration"
     )
-    desk.expect([exception])
+    desk.expect(expected, By("ana", NOW))
     assert labels(url) == []
     close(desk, told.alert_id, Verdict.FALSE_POSITIVE, NOW)
-    desk.withdraw_feedback(2, "bo", NOW + 9)
+    desk.withdraw_feedback(2, By("bo", NOW + 9))
     assert [(one.verdict, one.withdrawn) for one in labels(url)] == [("false_positive", NOW + 9)]

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from alerts.incident import State
+from alerts.incident import Verdict
+from alerts.work import By, Close
 from detector.app import run
 from detector.config import load_config
 from detector.deliver import open_desk
@@ -52,8 +53,7 @@ def test_labels_are_read_from_the_state_of_a_run(
     with closing(open_desk(settings)) as desk:
         desk.take_in([], [], 1_800_000_000.0)
         one = desk.incidents()[0].incident_id
-        changes = {"state": State.CLOSED, "verdict": "true_positive", "reason": "it was"}
-        desk.act(one, "closed", "ana", 1_800_000_100.0, "true_positive: it was", **changes)
+        desk.act(one, Close(Verdict.TRUE_POSITIVE, "it was"), By("ana", 1_800_000_100.0))
     assert innerwatch("export", "labels", "--config", config, "--out", tmp_path / "labels") == 0
     assert innerwatch("export", "alerts", "--config", config, "--out", tmp_path / "alerts") == 0
     found, alerts = rows(tmp_path / "labels", "labels"), rows(tmp_path / "alerts", "alerts")
