@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from detector.export.job import Exported, Order
 
 exports = typer.Typer(
-    help="Data out, as Parquet partitioned by day: what was seen, judged and told, pseudonymised and as it was known.",
+    help="Data out as Parquet by day, pseudonymised and as it was known then.",
     rich_markup_mode=None,
 )
 
@@ -80,9 +80,7 @@ for _wanted, _help in (
     (Wanted.FEATURES, "Give each person's every working day as it was judged when the day closed."),
     (Wanted.ALERTS, "Give the alerts and their findings, as they stood at the end of the last day."),
 ):
-    exports.command(_wanted.value, help=f"{_help} The log is replayed; a run that reads it is not touched.")(
-        _command(_wanted)
-    )
+    exports.command(_wanted.value, help=f"{_help}\n\nThe log is replayed; no run is touched.")(_command(_wanted))
 
 
 @exports.command("labels")
