@@ -24,6 +24,9 @@ OUT_OF_REACH: Final = (
 )
 """How the reason of a skip begins that names a part which a machine for tests need not have."""
 
+LONGEST: Final = "test_workers.py"
+"""Tests of this file take minutes each."""
+
 settings.register_profile("here", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
 settings.load_profile("ci" if CI else "here")
@@ -49,6 +52,11 @@ def postgres_url(postgres: Postgres) -> Generator[str, None, None]:
     name = postgres.new_database()
     yield postgres.url(name)
     postgres.drop_database(name)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest begin first: at the end one process would wait minutes for another that is alone with them."""
+    items.sort(key=lambda item: item.path.name != LONGEST)
 
 
 @pytest.hookimpl(wrapper=True)
