@@ -100,24 +100,24 @@ def give(
     for actor in sorted({alert.actor for alert in alerts}):
         mine = [alert for alert in alerts if alert.actor == actor]
         detections = sorted({finding.detection for alert in mine for finding in alert.findings})
-        fields = {
-            "incident_id": incident_id,
-            "actor": actor,
-            "verdict": verdict.value,
-            "detections": msgspec.json.encode(detections).decode(),
-            "risk": max((alert.risk for alert in mine if not _is_certain(alert)), default=0.0),
-            "author": author,
-            "reason": reason,
-            "given": now,
-            "ends": max(alert.updated_at for alert in mine).timestamp() + LASTS_S,
-            "withdrawn_by": "",
-        }
-        connection.execute(sa.insert(tables.feedback).values(**fields))
+        one = Feedback(
+            number=0,
+            incident_id=incident_id,
+            actor=actor,
+            verdict=verdict.value,
+            detections=tuple(detections),
+            risk=max((alert.risk for alert in mine if not _is_certain(alert)), default=0.0),
+            author=author,
+            reason=reason,
+            given=now,
+            ends=max(alert.updated_at for alert in mine).timestamp() + LASTS_S,
+        )
+        keep(connection, one)
 
 
-def expect(connection: sa.Connection, exception: Feedback) -> int:
-    """Keep an exception; its number."""
-    fields = msgspec.structs.asdict(exception) | {"detections": msgspec.json.encode(exception.detections).decode()}
+def keep(connection: sa.Connection, said: Feedback) -> int:
+    """Keep what was said; its number."""
+    fields = msgspec.structs.asdict(said) | {"detections": msgspec.json.encode(said.detections).decode()}
     del fields["number"]
     row = tables.feedback
     return int(connection.execute(sa.insert(row).values(**fields).returning(row.c.number)).scalar_one())

@@ -196,7 +196,7 @@ def withdraw(connection: sa.Connection, number: int, by: By) -> bool:
 def expect(connection: sa.Connection, exceptions: Exceptions, by: By) -> list[int]:
     """Keep exceptions; their numbers. `withdraw` takes one back."""
     _bounded(exceptions.reason)
-    return [feedback.expect(connection, one) for one in exceptions.said(by.author, by.now)]
+    return [feedback.keep(connection, one) for one in exceptions.said(by.author, by.now)]
 
 
 def _change(connection: sa.Connection, incident: Incident, **changes: Any) -> None:

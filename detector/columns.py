@@ -127,15 +127,15 @@ class Gather:
         touched = np.array([len(event.subjects) for event in events], np.int64)
         unexplained = np.array([not event.purpose for event in events], np.bool_)
         classes = np.array([self._ranks.get((event.data or NO_DATA).class_, 0) for event in events], np.int64)
-        disclosed = np.array([event.outcome not in REFUSED for event in events], np.bool_)
-        amounts = _amounts(events, touched, unexplained, classes >= self._sensitive)
+        outcomes = np.array([OUTCOME_CODE[event.outcome] for event in events], np.int64)
+        amounts = _amounts(events, touched, unexplained, classes >= self._sensitive, outcomes)
         return Columns(
             np.array([item.time for item in admitted], np.float64),
             np.array(rows, np.int64),
             np.array([item.late for item in admitted], np.bool_),
             np.minimum(amounts, MAX_AMOUNT),
             unexplained,
-            classes * disclosed,
+            classes * ~_IS_REFUSED[outcomes],
             self._values(events),
             np.repeat(np.arange(len(events)), touched),
             _numbers([token for event in events for token in event.subjects]),
@@ -180,6 +180,7 @@ def _amounts(
     touched: NDArray[np.int64],
     unexplained: NDArray[np.bool_],
     sensitive: NDArray[np.bool_],
+    outcome: NDArray[np.int64],
 ) -> NDArray[np.float64]:
     """What each event adds by itself, (n, ``N_FEATURES``).
 
@@ -188,9 +189,9 @@ def _amounts(
         touched: how many subjects each names, (n,).
         unexplained: no purpose is stated, (n,).
         sensitive: the data is of a sensitive class, (n,).
+        outcome: their codes, (n,).
     """
     action = np.array([ACTION_CODE[event.action] for event in events], np.int64)
-    outcome = np.array([OUTCOME_CODE[event.outcome] for event in events], np.int64)
     channel = np.array([CHANNEL_CODE[(event.src or NOWHERE).channel] for event in events], np.int64)
     masked = np.array([event.masked for event in events], np.float64)  # None becomes NaN, here and below
     records = [event.records or NOTHING for event in events]

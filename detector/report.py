@@ -1,7 +1,7 @@
 """Results as rich renderables and lines for a person."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from rich.table import Table
 from rich.text import Text
@@ -119,14 +119,6 @@ def hours_lines(portrait: Portrait) -> list[str]:
         f"working days   {''.join(bars[:24])}",
         f"days off       {''.join(bars[24:])}",
     ]
-
-
-def count_table(counts: Mapping[str, int], name: str) -> Table:
-    """Counts by name, as given."""
-    table = _table(name, "count")
-    for key, count in counts.items():
-        table.add_row(key, f"{count:,}")
-    return table
 
 
 def _table(*columns: str) -> Table:

@@ -100,10 +100,6 @@ class Risk:
         self._habit_days[rows] = 0
         self._cusum.clear(rows)
 
-    def forgive(self, row: int) -> None:
-        """What a row has accumulated no longer counts."""
-        self._cusum.clear(np.array([row]))
-
     def score_many(self, rows: NDArray[np.int64], scores: NDArray[np.float64], least: float = 0.0) -> Judgement:
         """Judge actor-days by the largest scores (n, C) that their measures reached.
 
