@@ -18,6 +18,7 @@ from detector.detections import DETECTIONS
 from detector.drift import Drift, tally_of
 from detector.errors import CheckpointError
 from detector.features import Feature
+from detector.learned import Days, Learned
 from detector.lessons import Lessons
 from detector.measures import Baselines
 from detector.people import People
@@ -75,6 +76,7 @@ class Engine:
         self.teller = Teller(self)
         self.lessons = Lessons()
         self.drift = Drift(len(DETECTIONS))
+        self.learned = Learned()
         self.levels = np.zeros((0, 2))  # accounting day, and the actor's decayed level on it
         self.slot_days = np.full(SLOTS, NEVER, np.int64)
         self.pending = NEVER  # the closed day that waits to be learned
@@ -247,12 +249,14 @@ class Engine:
         actors = running.keys()[0]
         lowered = self.lessons.lowered(actors)
         bound = self.risk.score_many(actors, reached.after, least=np.inf).level + lowered
-        near = bound >= threshold - joint - SLACK_NATS
+        near = bound >= threshold - joint - self.learned.most - SLACK_NATS
         if not near.any():
             return {}
         events, scores = self.scores.trace(running, groups, reached, near)
-        rows, least = running.rows[events], threshold - float(lowered.max())
+        rows, least = running.rows[events], threshold - float(lowered.max()) - self.learned.most
         judged = self.risk.score_many(rows, scores, least if joint else np.inf)
+        sums, peaks = running.sums[events], running.peaks[events]
+        judged = self.learned.reconsider(Days(sums, peaks, scores, self.people.active_days[rows], judged))
         worth = np.flatnonzero(judged.level >= threshold - self.lessons.lowered(rows))
         return {int(events[place]): judged.of(place) for place in worth.tolist()}
 
@@ -285,7 +289,7 @@ class Engine:
         if len(rows):
             self.began, self.closed_until = (day if self.began == NEVER else self.began), day
             scores = self.scores.of_days(rows, day)
-            judged = self.risk.score_many(rows, scores)
+            judged = self._judged(rows, slot, scores)
             settled = self.active_days >= UNSETTLED_DAYS
             level = judged.level if settled else np.zeros(len(rows))
             open_ = self.teller.open_many(rows, day)
@@ -313,6 +317,12 @@ class Engine:
         if self.pending != NEVER:
             self.learn_pending()
         self.pending = day
+
+    def _judged(self, rows: NDArray[np.int64], slot: int, scores: NDArray[np.float64]) -> Judgement:
+        """The judgement of a closed day of rows (n,) with scores (n, C)."""
+        judged = self.risk.score_many(rows, scores)
+        sums, peaks = self.daybook.sums[rows, slot], self.daybook.peaks[rows, slot]
+        return self.learned.reconsider(Days(sums, peaks, scores, self.people.active_days[rows], judged))
 
     def _nats(self, judged: Judgement) -> NDArray[np.float64]:
         """Each detection's score of a closed day's actors, (n, D); (0, D) during the warm-up."""
