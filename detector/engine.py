@@ -319,7 +319,7 @@ class Engine:
             age = np.maximum(day - self.levels[rows, 0], 0.0)
             past = self.levels[rows, 1] * 2.0 ** (-age / self.config.risk.half_life_days)
             if self.tap is not None:
-                self.tap.closed(Closing(day, rows, scores, judged, level, past, by))
+                self.tap.closed(Closing(day, rows, scores, judged, level, open_, past, by))
             self.levels[rows] = np.stack([np.full(len(rows), float(day)), np.maximum(level, past)], axis=1)
             self._closed.append(Closed(day, rows, level, self.levels[rows, 1].copy(), self._nats(judged)))
             self.active_days += 1

@@ -17,11 +17,15 @@ from detector.risk import Judgement
 
 
 class Facts(Protocol):
-    """What is known of a learner: its name, the columns that it wants, in order, and how many nats it adds at most."""
+    """What is known of a learner: its name and kind, the columns that it wants, in order, and how much it may do."""
 
     @property
     def name(self) -> str:
         """Its name in findings."""
+
+    @property
+    def kind(self) -> str:
+        """``anomaly`` adds to a level, ``ranker`` moves it towards its own."""
 
     @property
     def features(self) -> Sequence[str]:
@@ -29,7 +33,7 @@ class Facts(Protocol):
 
     @property
     def limit(self) -> float:
-        """The most nats that it adds."""
+        """The most nats that it moves a level by."""
 
 
 class Learner(Protocol):
@@ -40,7 +44,7 @@ class Learner(Protocol):
         """What it is."""
 
     def nats_many(self, X: NDArray[np.float64]) -> NDArray[np.float64]:  # noqa: N803 - as in scikit-learn
-        """What it adds to the levels of the days ``X`` (n, d), (n,)."""
+        """What the days ``X`` (n, d) are worth to it in nats, (n,)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +112,12 @@ class Learned:
         judged = days.judged
         if not self._learners or not len(judged.level):
             return judged
-        nats = [learner.nats_many(days.columns(learner.facts.features)) for learner in self._learners]
-        learned = np.stack(nats, axis=1)
+        learned = np.stack([self._moved(learner, days) for learner in self._learners], axis=1)
         return replace(judged, learned=learned, level=np.maximum(judged.level + learned.sum(axis=1), 0.0))
+
+    def _moved(self, learner: Learner, days: Days) -> NDArray[np.float64]:
+        facts = learner.facts
+        worth = learner.nats_many(days.columns(facts.features))
+        if facts.kind == "ranker":
+            return np.clip(worth - days.judged.level, -facts.limit, facts.limit)
+        return worth

@@ -49,7 +49,7 @@ class Judgement:
         accumulated: each measure's accumulated sum, calibrated, (n, C).
         sums: the accumulated sums themselves, (n, C).
         joint: the combination of the accumulated measures, calibrated, (n,).
-        level: the accumulated measures fused, and the joint picture, and what learners add, (n,).
+        level: the accumulated measures fused, the joint picture, and what learners add to them, (n,).
         learned: what each learner of the champion adds, (n, L).
     """
 

@@ -98,7 +98,8 @@ class Shadow:
         """All state as arrays by name."""
         own: list[Any] = [self.digest, self.days, self.both, self.alone, self.differences]
         budget: dict[str, NDArray[Any]] = {f"budget.{k}": array for k, array in self._budget.snapshot().items()}
-        return {"own": packed_values(own), "opened": self._opened.copy()} | budget
+        state: dict[str, NDArray[Any]] = {"own": packed_values(own), "opened": self._opened.copy()}
+        return state | budget
 
     def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
         """Go on from a snapshot, if it is of the same challenger."""
