@@ -1,4 +1,4 @@
-"""What is known beside the events: who works here, which records are planted, whose holidays count, what was trained."""
+"""What is known beside the events: who works here, what is planted, whose holidays count, what was trained."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -63,7 +63,7 @@ class Context:
 
     @property
     def _canonical(self) -> bytes:
-        """JSON of what the detector uses and no more: no names of people, planted subjects as tokens, bundles' digests."""
+        """JSON of what the detector uses and no more: no names of people, and tokens and digests for the rest."""
         people = [
             _Row(one.id, one.role, one.department, one.zone.key if one.zone else "", one.shift, one.leave)
             for _, one in sorted(self.roster.items())
