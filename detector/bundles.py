@@ -114,7 +114,7 @@ def present_bundles(
             ) from error
         champion = former.champion
         stays = f"bundle {champion.digest[:SHORT]}" if champion is not None else "the online models"
-        refused.append(f"the champion cannot judge here, so {stays} goes on: {error}")
+        refused.append(f"the champion cannot judge here, so it stays with {stays}: {error}")
     try:
         challenger = take(roles.challenger)
     except RefusedBundleError as error:
