@@ -7,6 +7,7 @@
         CheckpointError     a state folder, snapshot or the record of a position
         RefusedBundleError  a bundle cannot be taken here
         TrainingError       a bundle cannot be trained
+        ReportError         a report that does not speak for a promotion
         BackupError         a backup cannot be made, or is none, or cannot be restored here
         MetricsError        the endpoint of the metrics cannot be opened
         ApiError            the API cannot be served as it is configured
@@ -45,6 +46,10 @@ class CheckpointError(DetectorError):
 
 class RefusedBundleError(DetectorError):
     """A bundle is not trusted, damaged, or made of other features or by another scikit-learn: names it."""
+
+
+class ReportError(DetectorError):
+    """A report of a backtest is none, or does not speak for the bundle: names the file and what to do."""
 
 
 class BackupError(DetectorError):
