@@ -1,6 +1,6 @@
 """The engine of one shard: admitted events in, what is worth telling out; a pure function of the log."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -43,6 +43,10 @@ UNSETTLED_DAYS: Final = 4
 SEEDED_WARM_UP_DAYS: Final = 7
 """The warm-up of a shard that begins with priors, if that is shorter: a week shows who works when and where."""
 NEVER: Final = -(2**31) + 1
+OF_ROWS: Final = (
+    "daybook", "hours", "places", "baselines", "scores", "risk", "recent", "gate", "teller", "lessons", "shadow",
+)  # fmt: skip
+"""The parts that hold something of every actor."""
 SLACK_NATS: Final = 1.0
 """Far more than rounding can make a level fall where it should have risen."""
 
@@ -141,7 +145,8 @@ class Engine:
         """Go by the bundles of the context; what has learned nothing yet begins with the champion's priors."""
         champion, challenger = context.champion, context.challenger
         heard = JOINT in self.detections  # what learners see is the joint picture of a day
-        self.learned = Learned(champion.learners if champion is not None and heard else ())
+        name = champion.manifest.name if champion is not None else ""
+        self.learned = Learned(champion.learners if champion is not None and heard else (), name)
         self.shadow.follow(challenger if heard else None)
         if champion is None or not champion.priors or self.events:
             return
@@ -149,6 +154,15 @@ class Engine:
         self._reserve()
         seed(Shared(self.baselines, self.hours, self.risk, self.budget), groups, champion.priors)
         self.seeded = True
+
+    def refine(self, refined: Callable[[str], str]) -> None:
+        """Compare people with those who do their kind of work from now on: see ``People.refine``."""
+        new = self.people.refine(refined)
+        self._reserve()
+        if new:
+            groups, parents = np.array(list(new)), np.array(list(new.values()))
+            self.baselines.inherit(groups, parents)
+            self.hours.inherit(groups, parents)
 
     def finish(self) -> None:
         """Close the open days, as the next events would: a log that ends is judged to its end."""
@@ -367,20 +381,9 @@ class Engine:
         busy = self.teller.open_many(rows, day) | (self.daybook.sums[: len(rows), :, Feature.EVENTS] > 0).any(axis=1)
         gone = self.people.evict(busy)
         if len(gone):
-            for part in (
-                self.daybook,
-                self.hours,
-                self.places,
-                self.baselines,
-                self.scores,
-                self.risk,
-                self.recent,
-                self.gate,
-                self.teller,
-                self.lessons,
-                self.shadow,
-            ):
-                part.clear(gone)
+            parts = self._parts()
+            for name in OF_ROWS:
+                parts[name].clear(gone)
             self.levels[gone] = 0
 
     def _reserve(self) -> None:
