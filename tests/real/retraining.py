@@ -1,8 +1,8 @@
 """``make retraining``: is a retrained bundle worth it? One simulated insurer to learn from, others to be watched.
 
 The insurer is watched by analysts who are mostly right. Its days and their verdicts are exported, and two bundles
-are trained, without the verdicts and with them. Then insurers that nothing was learned from are watched from their first day
-on: by the online models alone, which have to warm up first, and by each bundle, within the same budget.
+are trained, without the verdicts and with them. Then insurers that nothing was learned from are watched from their
+first day on, by the online models alone, which have to warm up, and by each bundle, within the same budget.
 """
 
 import argparse
