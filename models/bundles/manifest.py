@@ -19,7 +19,7 @@ PRIORS: Final = "priors.npz"
 CARD: Final = "card.md"
 MOST_MANIFEST: Final = 2**20
 MOST_NATS: Final = 12.0
-"""That a learner may add to a level: more than any single day's measure, so that no learner is a verdict of its own."""
+"""That a learner may add to a level: a chance of 1 in 160,000, beyond which no quantile of training data reaches."""
 
 Text = Annotated[str, msgspec.Meta(max_length=1000)]
 Sha256 = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
