@@ -1,11 +1,11 @@
-"""What is known beside the events: who works here, which records are planted, whose holidays count."""
+"""What is known beside the events: who works here, what is planted, whose holidays count, what was trained."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, time
 from functools import cached_property
 from hashlib import sha256
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -21,6 +21,9 @@ from detector.lessons import Lesson, lessons_of
 from detector.roster import Person, read_roster, read_subjects
 from streams import Tokens
 
+if TYPE_CHECKING:
+    from models.bundles import Bundle
+
 SCHEMA: Final = "innerwatch-context/1"
 
 
@@ -35,6 +38,8 @@ class Context:
         key: tells with which key the tokens were made, without telling the key.
         complaints: what could not be understood and was left out, in words without anybody's data.
         lessons: what analysts' verdicts teach, by number.
+        champion: the bundle whose learners judge; ``None`` leaves it to the online models.
+        challenger: the bundle that is scored beside them and never tells.
     """
 
     roster: Mapping[str, Person]
@@ -43,6 +48,8 @@ class Context:
     key: str = ""
     complaints: tuple[str, ...] = field(default=(), compare=False)
     lessons: tuple[Lesson, ...] = ()
+    champion: "Bundle | None" = None
+    challenger: "Bundle | None" = None
 
     @cached_property
     def digest(self) -> str:
@@ -56,14 +63,16 @@ class Context:
 
     @property
     def _canonical(self) -> bytes:
-        """JSON of what the detector uses and no more: no names of people, and planted subjects as tokens."""
+        """JSON of what the detector uses and no more: no names, planted subjects as tokens, bundles as digests."""
         people = [
             _Row(one.id, one.role, one.department, one.zone.key if one.zone else "", one.shift, one.leave)
             for _, one in sorted(self.roster.items())
         ]
         honey = [f"{token:016x}" for token in self.honey.tolist()]
         overrides = sorted(self.calendar.overrides.items())
-        return msgspec.json.encode(_Body(SCHEMA, self.key, people, honey, overrides, self.lessons))
+        champion, challenger = (one.digest if one is not None else "" for one in (self.champion, self.challenger))
+        body = _Body(SCHEMA, self.key, people, honey, overrides, self.lessons, champion, challenger)
+        return msgspec.json.encode(body)
 
 
 class _Row(msgspec.Struct, frozen=True, array_like=True):
@@ -82,13 +91,29 @@ class _Body(msgspec.Struct, frozen=True, omit_defaults=True):
     honey: list[str]
     calendar: list[tuple[date, bool]]
     lessons: tuple[Lesson, ...] = ()
+    champion: str = ""
+    challenger: str = ""
 
 
-def context_of(body: bytes, digest: str, time_config: TimeConfig, tokens: Tokens) -> Context:
+def context_of(
+    body: bytes,
+    digest: str,
+    time_config: TimeConfig,
+    tokens: Tokens,
+    bundle_of: "Callable[[str], Bundle] | None" = None,
+) -> Context:
     """The context of a body, on the clock of the configuration.
+
+    Args:
+        body: as ``Context.body`` gave it.
+        digest: what it stands for.
+        time_config: whose clock.
+        tokens: of the key with which it was made.
+        bundle_of: gives the bundle of a digest; without it bundles are left out, and the digest is another.
 
     Raises:
         CheckpointError: the body is not what the digest stands for, or was made with another key.
+        RefusedBundleError, StoreError: what ``bundle_of`` raises.
     """
     try:
         plain = zstandard.ZstdDecompressor().decompress(body)
@@ -121,6 +146,8 @@ def context_of(body: bytes, digest: str, time_config: TimeConfig, tokens: Tokens
         calendar=Calendar(time_config.zone, time_config.country, dict(found.calendar)),
         key=found.key,
         lessons=found.lessons,
+        champion=bundle_of(found.champion) if bundle_of is not None and found.champion else None,
+        challenger=bundle_of(found.challenger) if bundle_of is not None and found.challenger else None,
     )
 
 

@@ -5,6 +5,7 @@
         ContextError        a roster, honey list, VIP list, assignment or calendar file
             ColumnError     one value of it
         CheckpointError     a state folder, snapshot or the record of a position
+        RefusedBundleError  a bundle cannot be taken here
         BackupError         a backup cannot be made, or is none, or cannot be restored here
         MetricsError        the endpoint of the metrics cannot be opened
         ApiError            the API cannot be served as it is configured
@@ -39,6 +40,10 @@ class ColumnError(ContextError):
 
 class CheckpointError(DetectorError):
     """Saved state cannot be used: names the file and what to do."""
+
+
+class RefusedBundleError(DetectorError):
+    """A bundle is not trusted, damaged, or made of other features or by another scikit-learn: names it."""
 
 
 class BackupError(DetectorError):

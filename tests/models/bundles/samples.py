@@ -64,14 +64,20 @@ def file(name: str) -> bytes:
 
 
 def facts(name: str, **other: Any) -> LearnerFacts:
-    """What is said of it; an anomaly learner's curve is that of its training data."""
-    known: dict[str, Any] = {"name": name, "features": FEATURES, "file": f"{name}.skops", "limit": 6.0}
-    if name in RANKERS:
-        return LearnerFacts(**(known | {"kind": "ranker", "base": 0.25} | other))
+    """What is said of it; its curve is that of its training data."""
+    ranks, values = name in RANKERS, days(1)[0]
     shares = np.array([0.0, 0.5, 0.9, 0.99, 0.995])
-    raw = -fitted(name).score_samples(days(1)[0])
-    curve = {"scores": tuple(np.quantile(raw, shares).tolist()), "nats": tuple((-np.log(1.0 - shares) + 0.0).tolist())}
-    return LearnerFacts(**(known | {"kind": "anomaly"} | curve | other))
+    answers = fitted(name).predict_proba(values)[:, 1] if ranks else -fitted(name).score_samples(values)
+    known = {
+        "name": name,
+        "kind": "ranker" if ranks else "anomaly",
+        "features": FEATURES,
+        "file": f"{name}.skops",
+        "scores": tuple(np.quantile(answers, shares).tolist()),
+        "nats": tuple((-np.log(1.0 - shares) + 0.0).tolist()),
+        "limit": 6.0,
+    }
+    return LearnerFacts(**(known | other))
 
 
 def manifest(*learners: LearnerFacts) -> Manifest:

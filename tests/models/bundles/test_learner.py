@@ -56,8 +56,8 @@ def test_whatever_the_rows_hold_the_answer_is_finite_within_the_limit_and_in_ste
     nats = learner.nats_many(rows)
     assert nats.shape == (len(rows),)
     assert ((nats * 64.0) % 1.0 == 0.0).all()
+    assert nats.min() >= 0.0
     assert nats.max() <= learner.facts.limit
-    assert nats.min() >= (-learner.facts.limit if learner.facts.kind == "ranker" else 0.0)
 
 
 @pytest.mark.parametrize("name", ESTIMATORS)
@@ -94,9 +94,10 @@ def test_a_limit_between_two_steps_is_not_exceeded() -> None:
     assert anomaly([99.0], limit=5.01).nats_many(np.zeros((1, 3))).tolist() == [5.0]
 
 
-def test_a_ranker_adds_the_log_odds_above_its_base_and_is_never_sure() -> None:
-    learner = Learner(facts("trees", base=1.0, limit=4.0), Fixed([0.0, 0.5, 1.0 / (1.0 + np.exp(-3.0)), 1.0]))
-    assert learner.nats_many(np.zeros((4, 3))).tolist() == [-4.0, -1.0, 2.0, 4.0]
+def test_a_ranker_gives_the_level_that_its_chance_is_worth() -> None:
+    curve = {"scores": (0.0, 0.5, 1.0), "nats": (0.0, 2.0, 20.0), "limit": 4.0}
+    learner = Learner(facts("trees", **curve), Fixed([0.0, 0.25, 1.0, np.nan]))
+    assert learner.nats_many(np.zeros((4, 3))).tolist() == [0.0, 1.0, 20.0, 0.0]
 
 
 def test_an_estimator_that_fails_or_gives_something_else_is_named() -> None:
