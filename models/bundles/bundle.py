@@ -120,10 +120,10 @@ def _learners(manifest: Manifest, members: Mapping[str, bytes]) -> tuple[Learner
     try:
         return tuple(_learner(facts, members[facts.file]) for facts in manifest.learners)
     except BundleError as error:
-        made, here = manifest.versions.get("scikit-learn"), version("scikit-learn")
-        if made in (None, here):
-            raise
-        raise BundleError(f"{error}; it was made with scikit-learn {made} and this is {here}") from error
+        made, here = manifest.versions.get("scikit-learn", "?"), version("scikit-learn")
+        raise BundleError(
+            f"{error}; made with scikit-learn {made}, this is {here}: train it again, or ask who signed it"
+        ) from error
 
 
 def _learner(facts: LearnerFacts, body: bytes) -> Learner:

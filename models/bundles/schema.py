@@ -225,4 +225,4 @@ class _Check:
 
     def refused(self, where: str, why: str) -> BundleError:
         """The error about a place in the file."""
-        return BundleError(f"{self.what}: {where[:200] or 'the whole'} {why}; do not use it, and ask who signed it")
+        return BundleError(f"{self.what}: {where[:200] or 'the whole'} {why}")

@@ -36,7 +36,7 @@ def check_estimator(estimator: Any, width: int, what: str) -> None:
     try:
         _passed(estimator, width)
     except _Odd as odd:
-        raise BundleError(f"{what}: {odd}; do not use it, and train it again") from odd
+        raise BundleError(f"{what}: {odd}") from odd
 
 
 def _passed(estimator: Any, width: int) -> int:

@@ -640,7 +640,7 @@ HOSTILE: Mapping[str, tuple[Callable[[], bytes], str]] = {
             msgspec.structs.replace(manifest(facts("forest", features=("a", "b"))), versions={"scikit-learn": "0.9"}),
             members("forest"),
         ),
-        "; it was made with scikit-learn 0.9 and this is ",
+        "; made with scikit-learn 0.9, this is ",
     ),
     "a method replaced": (lambda: attribute("forest", "score_samples", 1), "score_samples of IsolationForest stands"),
     "three classes": (three_classes, "classes_ of LogisticRegression are [0, 1, 2]"),

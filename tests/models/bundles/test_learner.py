@@ -125,5 +125,11 @@ def test_an_estimator_that_is_not_allowed_is_refused_before_it_is_written() -> N
         dumped(IsolationForest(n_estimators=2, random_state=np.random.RandomState(1)).fit(values))
     with pytest.raises(BundleError, match="_max_features of IsolationForest is 1 instead of 3"):
         dumped(IsolationForest(n_estimators=2, max_features=1, random_state=1).fit(values))
-    with pytest.raises(BundleError, match="cannot be written"):
-        dumped(value for value in values)
+    with pytest.raises(BundleError, match=r"a bundle keeps GaussianMixture, .*StandardScaler"):
+        dumped(FunctionTransformer().fit(values))
+    with pytest.raises(BundleError, match="is not fitted: fit it first"):
+        dumped(IsolationForest())
+    odd = IsolationForest(n_estimators=2, random_state=1).fit(values)
+    odd.more = (value for value in values)
+    with pytest.raises(BundleError, match="IsolationForest cannot be written by skops"):
+        dumped(odd)
