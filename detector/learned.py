@@ -120,6 +120,11 @@ class Learned:
     def _moved(self, learner: Learner, days: Days) -> NDArray[np.float64]:
         facts = learner.facts
         worth = learner.nats_many(days.columns(facts.features))
-        if facts.kind == "ranker":
-            return np.clip(worth - days.judged.level, -facts.limit, facts.limit)
-        return worth
+        return moved(facts.kind, worth, days.judged.level, facts.limit)
+
+
+def moved(
+    kind: str, worth: NDArray[np.float64], levels: NDArray[np.float64], limit: float
+) -> NDArray[np.float64]:
+    """By how many nats a learner moves levels (n,) of days that are worth so much to it, (n,)."""
+    return np.clip(worth - levels, -limit, limit) if kind == "ranker" else worth
