@@ -11,6 +11,8 @@ from alerts.bundles import SHORT
 from alerts.store import Store
 from detector.config_bundles import BundlesConfig
 from detector.errors import RefusedBundleError
+from detector.export.dictionary import features_digest
+from detector.learned import LEARNABLE
 from models.errors import ModelError
 
 if TYPE_CHECKING:
@@ -136,8 +138,6 @@ def _opened(sealed: _Sealed, trusted_keys: "tuple[Path, ...]") -> "Bundle":
 
 
 def _require_fitting(manifest: "Manifest") -> None:
-    from detector.export.dictionary import features_digest  # noqa: PLC0415
-
     name = f"bundle {manifest.name} is refused"
     if manifest.features != features_digest():
         raise RefusedBundleError(
@@ -149,6 +149,13 @@ def _require_fitting(manifest: "Manifest") -> None:
         raise RefusedBundleError(
             f"{name}: it was made by {LEARNERS} {theirs}, and here is {ours}; train anew, or install that one"
         )
+    for learner in manifest.learners:
+        for column in learner.features:
+            if column not in LEARNABLE:
+                raise RefusedBundleError(
+                    f"{name}: its learner {learner.name} wants {column}, which is not known when a day is judged; "
+                    "train anew without it"
+                )
 
 
 def _minor(release: str) -> Sequence[str]:

@@ -10,6 +10,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from detector.config_api import ApiConfig
 from detector.config_bundles import BundlesConfig
 from detector.config_delivery import DeliveryConfig, ReceiverConfig, known_zone
+from detector.config_training import TrainingConfig
 from detector.errors import ConfigError
 from detector.section import Section as _Section
 
@@ -235,6 +236,7 @@ class Config(_Section):
     delivery: DeliveryConfig = DeliveryConfig()
     api: ApiConfig = ApiConfig()
     bundles: BundlesConfig = BundlesConfig()
+    training: TrainingConfig = TrainingConfig()
 
     @model_validator(mode="after")
     def _topics_apart(self) -> "Config":

@@ -7,6 +7,7 @@
         CheckpointError     a state folder, snapshot or the record of a position
         RefusedBundleError  a bundle cannot be taken here
         ReportError         a report that does not speak for a promotion
+        TrainingError       a bundle cannot be trained
         BackupError         a backup cannot be made, or is none, or cannot be restored here
         MetricsError        the endpoint of the metrics cannot be opened
         ApiError            the API cannot be served as it is configured
@@ -69,6 +70,10 @@ class TopicsError(DetectorError):
 
 class UnreadableError(DetectorError):
     """Not one record of a log could be read: names the format and how to find the right one."""
+
+
+class TrainingError(DetectorError):
+    """A bundle cannot be trained: names the export, the learner or the key and what to do."""
 
 
 class ExportError(DetectorError):

@@ -104,6 +104,16 @@ def test_a_bundle_that_does_not_fit_is_refused_and_it_is_said_what_differs(
         read_bundle(path, signer.trusted)
 
 
+def test_a_learner_that_wants_what_is_not_known_when_a_day_is_judged_is_refused(signer: Signer) -> None:
+    body = signer.seal_alarmed("spring", 3.0)
+    assert len(accepted(body, digest_of(body), signer.trusted).learners) == 1
+    body = signer.seal_alarmed("summer", 3.0, column="risk")
+    with pytest.raises(
+        RefusedBundleError, match="its learner alarmed wants risk, which is not known when a day is judged"
+    ):
+        accepted(body, digest_of(body), signer.trusted)
+
+
 def test_what_models_are_trained_on_has_a_digest_which_words_do_not_change(monkeypatch: pytest.MonkeyPatch) -> None:
     before, table = features_digest(), dictionary.TABLES["features"]
     first, *others = table.columns

@@ -91,7 +91,9 @@ def test_a_promotion_and_a_rollback_are_met_again_where_the_live_run_met_them(
 ) -> None:
     run = Run(config, home)
     run.read(HALF)
-    spring, summer = (add(registry, name, signer.seal(name)) for name in ("spring", "summer"))
+    spring, summer = (
+        add(registry, name, signer.seal_alarmed(name, nats)) for name, nats in (("spring", 3.0), ("summer", 5.0))
+    )
     act(registry, Deed.PROMOTE, spring)
     run.read(700)
     assert run.lookout.context.champion is not None
@@ -113,6 +115,10 @@ def test_a_promotion_and_a_rollback_are_met_again_where_the_live_run_met_them(
         assert b"".join(map(alert_line, again.alerts)) == bodies(home.store)
         with closing(Home(other, read_only=True)) as repeated:
             assert changes(repeated.store) == made
+    # The promotions decide something: without them other alerts are told.
+    alone = config.model_copy(update={"state": StateConfig()})
+    untouched = replay(alone, TOKENS, tmp_path / "letters")
+    assert b"".join(map(alert_line, untouched.alerts)) != bodies(home.store)
 
 
 def test_a_run_that_was_killed_after_a_promotion_goes_on_with_the_champion_and_records_it_once(
@@ -120,7 +126,7 @@ def test_a_run_that_was_killed_after_a_promotion_goes_on_with_the_champion_and_r
 ) -> None:
     run = Run(config, home)
     run.read(HALF)
-    act(registry, Deed.PROMOTE, add(registry, "spring", signer.seal("spring")))
+    act(registry, Deed.PROMOTE, add(registry, "spring", signer.seal_alarmed("spring", 4.0)))
     run.read(500)  # and no more: what was committed is all that is left
     again = Run(config, home)
     assert again.keeper.resumed is not None
