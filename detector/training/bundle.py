@@ -7,8 +7,8 @@ from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from detector.export.dictionary import features_digest
 from detector.errors import TrainingError
+from detector.export.dictionary import features_digest
 from detector.export.folder import release
 from detector.training.card import card_of
 from detector.training.job import Trained

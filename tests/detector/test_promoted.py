@@ -17,6 +17,7 @@ from detector.feed import Feed
 from detector.home import Home, database_of
 from detector.keeper import Keeper, Setting
 from detector.lookout import Lookout
+from detector.lookup import shadowed_in_state
 from detector.shard import SHARD
 from streams import Tokens
 from tests.detector.bundling import Signer, act, add, signer_in
@@ -100,6 +101,11 @@ def test_a_promotion_and_a_rollback_are_met_again_where_the_live_run_met_them(
     assert run.lookout.context.champion.digest == spring
     act(registry, Deed.SHADOW, summer)
     run.read(700)
+    run.feed.settle()
+    (shadowed,) = shadowed_in_state(config.state, summer)
+    assert shadowed.shard == SHARD
+    assert shadowed.days > 0
+    assert shadowed_in_state(config.state, spring) == []
     act(registry, Deed.PROMOTE, summer)
     run.read(700)
     act(registry, Deed.ROLLBACK, summer)
