@@ -27,6 +27,7 @@ from detector import (
     cli_rekey,
     cli_serve,
     cli_topics,
+    cli_train,
 )
 from detector.cli_options import (
     BUDGET,
@@ -68,6 +69,7 @@ app.command("rekey")(cli_rekey.rekey)
 app.add_typer(cli_incidents.incidents, name="incidents")
 app.add_typer(cli_feedback.feedback, name="feedback")
 app.add_typer(cli_feedback.exceptions, name="exceptions")
+app.command("train")(cli_train.train)
 app.add_typer(cli_bundles.bundles, name="bundles")
 app.add_typer(cli_incidents.silences, name="silences")
 app.add_typer(cli_incidents.deliveries, name="deliveries")

@@ -235,8 +235,8 @@ class Config(_Section):
     run: RunConfig = RunConfig()
     delivery: DeliveryConfig = DeliveryConfig()
     api: ApiConfig = ApiConfig()
-    bundles: BundlesConfig = BundlesConfig()
     training: TrainingConfig = TrainingConfig()
+    bundles: BundlesConfig = BundlesConfig()
 
     @model_validator(mode="after")
     def _topics_apart(self) -> "Config":

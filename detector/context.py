@@ -64,7 +64,7 @@ class Context:
 
     @property
     def _canonical(self) -> bytes:
-        """JSON of what the detector uses and no more: no names, planted subjects as tokens, bundles as digests."""
+        """JSON of what the detector uses and no more: no names of people, and tokens and digests for the rest."""
         people = [
             _Row(one.id, one.role, one.department, one.zone.key if one.zone else "", one.shift, one.leave)
             for _, one in sorted(self.roster.items())

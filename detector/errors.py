@@ -6,8 +6,8 @@
             ColumnError     one value of it
         CheckpointError     a state folder, snapshot or the record of a position
         RefusedBundleError  a bundle cannot be taken here
-        ReportError         a report that does not speak for a promotion
         TrainingError       a bundle cannot be trained
+        ReportError         a report that does not speak for a promotion
         BackupError         a backup cannot be made, or is none, or cannot be restored here
         MetricsError        the endpoint of the metrics cannot be opened
         ApiError            the API cannot be served as it is configured
