@@ -1,17 +1,23 @@
 """Bundles as this program takes them: of a key that is trusted, made of the features that it has."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from hashlib import sha256
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Final
 
+import numpy as np
+
 from alerts.bundles import SHORT
 from alerts.store import Store
+from detector.config import Config
 from detector.config_bundles import BundlesConfig
 from detector.errors import RefusedBundleError
+from detector.export.dictionary import features_digest
+from detector.learned import LEARNABLE
 from models.errors import ModelError
+from streams import Tokens
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -132,12 +138,12 @@ def _opened(sealed: _Sealed, trusted_keys: "tuple[Path, ...]") -> "Bundle":
     if bundle.digest != sealed.digest:
         raise RefusedBundleError(f"bundle {sealed.digest[:SHORT]} is damaged: its checksum is wrong; restore a backup")
     _require_fitting(bundle.manifest)
+    if bundle.priors:
+        _require_usable_priors(bundle)
     return bundle
 
 
 def _require_fitting(manifest: "Manifest") -> None:
-    from detector.export.dictionary import features_digest  # noqa: PLC0415
-
     name = f"bundle {manifest.name} is refused"
     if manifest.features != features_digest():
         raise RefusedBundleError(
@@ -149,6 +155,28 @@ def _require_fitting(manifest: "Manifest") -> None:
         raise RefusedBundleError(
             f"{name}: it was made by {LEARNERS} {theirs}, and here is {ours}; train anew, or install that one"
         )
+    for learner in manifest.learners:
+        for column in learner.features:
+            if column not in LEARNABLE:
+                raise RefusedBundleError(
+                    f"{name}: its learner {learner.name} wants {column}, which is not known when a day is judged; "
+                    "train anew without it"
+                )
+
+
+def _require_usable_priors(bundle: "Bundle") -> None:
+    """What a shard would begin with is tried on one that knows nothing, since what fails here would fail there."""
+    from detector.context import read_context  # noqa: PLC0415 - which imports this
+    from detector.engine import Engine  # noqa: PLC0415
+
+    config, name = Config(), f"bundle {bundle.manifest.name} is refused"
+    odd = [key for key, array in bundle.priors.items() if array.dtype.kind == "f" and not np.isfinite(array).all()]
+    if odd:
+        raise RefusedBundleError(f"{name}: its prior {odd[0]} is not finite; train anew")
+    try:
+        Engine(config, replace(read_context(config, Tokens(bytes(32))), champion=bundle))
+    except (LookupError, TypeError, ValueError, ModelError) as error:
+        raise RefusedBundleError(f"{name}: no shard can begin with its priors ({error}); train anew") from error
 
 
 def _minor(release: str) -> Sequence[str]:

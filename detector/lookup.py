@@ -50,6 +50,33 @@ def known_in_state(config: StateConfig) -> Mapping[str, Known]:
     return known
 
 
+class Shadowed(msgspec.Struct, frozen=True):
+    """What a challenger has been worth so far in one shard: episodes that it and the champion would have opened.
+
+    `days` are closed days; `both` episodes opened on the same day, `champion` and `challenger` those of one alone.
+    """
+
+    shard: str
+    days: int
+    both: int
+    champion: int
+    challenger: int
+
+
+def shadowed_in_state(config: StateConfig, digest: str) -> list[Shadowed]:
+    """What the challenger of this digest has been worth, by shards that go by it."""
+    found = []
+    with closing(Home(config, read_only=True)) as home:
+        for shard in home.store.shards():
+            packed = home.saved(shard).state.get("engine/shadow/own")
+            if packed is None:  # from before there was a shadow
+                continue
+            challenger, days, both, alone, _ = unpacked_values(packed)
+            if challenger == digest:
+                found.append(Shadowed(shard, days, both, alone["champion"], alone["challenger"]))
+    return found
+
+
 def contents_of(config: StateConfig) -> Contents:
     """What is in the database of a state; a look at every row comes before."""
     with closing(Home(config, read_only=True)) as home:
