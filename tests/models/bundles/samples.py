@@ -66,7 +66,7 @@ def file(name: str) -> bytes:
 
 @cache
 def curve(name: str) -> tuple[float, ...]:
-    """Its answers at quantiles of the training data; asked once, since threads may add up in another order next time."""
+    """Its answers at quantiles of the training data; asked once, since threads add up in any order."""
     values = days(1)[0]
     answers = fitted(name).predict_proba(values)[:, 1] if name in RANKERS else -fitted(name).score_samples(values)
     return tuple(np.quantile(answers, SHARES).tolist())
