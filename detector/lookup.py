@@ -1,6 +1,6 @@
 """Looking things up that a replay or a run left behind, without disturbing it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from alerts.lines import read_alerts
 from alerts.schema import upgrade
 from detector.config import Config, StateConfig
 from detector.context import read_context
+from detector.drift_report import Report, Training, report_of
 from detector.errors import CheckpointError, NotFoundError
 from detector.home import Home, database_of
 from detector.shard import SHARD, Known, Shard
@@ -62,10 +63,11 @@ def upgraded(config: StateConfig) -> tuple[str, str | None, str]:
         return database.place, *upgrade(database)
 
 
-def resting_shards(config: Config, tokens: Tokens) -> list[Shard]:
-    """The shards as the state of the configuration has them; where none is kept, one that knows nothing.
+def resting_shards(config: Config, tokens: Tokens, only: Sequence[str] = ()) -> list[Shard]:
+    """The shards of a state, or ``only`` some, as it has them; where none is kept, one that knows nothing.
 
     Raises:
+        NotFoundError: one of ``only`` is not there.
         CheckpointError: there is no state, or a damaged one.
     """
     if not config.state.kept:
@@ -73,7 +75,10 @@ def resting_shards(config: Config, tokens: Tokens) -> list[Shard]:
     shards = []
     with closing(Home(config.state, read_only=True)) as home:
         history = History(home.store, config, tokens)
-        for name in home.store.shards():
+        names = home.store.shards()
+        if unknown := sorted(set(only) - set(names)):
+            raise NotFoundError(f"{', '.join(unknown)}: no such shard; there are {', '.join(names)}")
+        for name in only or names:
             state = home.saved(name).state
             digest = unpacked_values(state["feed"]).get("context", "")
             context = history.context(digest) if digest else read_context(config, tokens)
@@ -81,6 +86,17 @@ def resting_shards(config: Config, tokens: Tokens) -> list[Shard]:
             shard.restore(state)
             shards.append(shard)
     return shards
+
+
+def drift_in_state(config: Config, tokens: Tokens, only: Sequence[str], now: float) -> Report:
+    """What has drifted in the shards of a state, or ``only`` some, at `now`, Unix seconds.
+
+    Raises:
+        CheckpointError, NotFoundError: there is no state or no such shard, or it is damaged.
+    """
+    with closing(Home(config.state, read_only=True)) as home:
+        found = home.store.labels()
+    return report_of(resting_shards(config, tokens, only), Training(now, found, None))
 
 
 def has_state(config: StateConfig) -> bool:
