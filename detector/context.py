@@ -1,11 +1,11 @@
-"""What is known beside the events: who works here, which records are planted, whose holidays count."""
+"""What is known beside the events: who works here, what is planted, whose holidays count, what was trained."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, time
 from functools import cached_property
 from hashlib import sha256
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -14,12 +14,16 @@ import zstandard
 from numpy.typing import NDArray
 
 from alerts.store import Store
+from detector.bundles import present_bundles
 from detector.calendar import Calendar, read_overrides
 from detector.config import Config, TimeConfig
 from detector.errors import CheckpointError, ContextError
 from detector.lessons import Lesson, lessons_of
 from detector.roster import Person, read_roster, read_subjects
 from streams import Tokens
+
+if TYPE_CHECKING:
+    from models.bundles import Bundle
 
 SCHEMA: Final = "innerwatch-context/1"
 
@@ -35,6 +39,8 @@ class Context:
         key: tells with which key the tokens were made, without telling the key.
         complaints: what could not be understood and was left out, in words without anybody's data.
         lessons: what analysts' verdicts teach, by number.
+        champion: the bundle whose learners judge; ``None`` leaves it to the online models.
+        challenger: the bundle that is scored beside them and never tells.
     """
 
     roster: Mapping[str, Person]
@@ -43,6 +49,8 @@ class Context:
     key: str = ""
     complaints: tuple[str, ...] = field(default=(), compare=False)
     lessons: tuple[Lesson, ...] = ()
+    champion: "Bundle | None" = None
+    challenger: "Bundle | None" = None
 
     @cached_property
     def digest(self) -> str:
@@ -56,14 +64,16 @@ class Context:
 
     @property
     def _canonical(self) -> bytes:
-        """JSON of what the detector uses and no more: no names of people, and planted subjects as tokens."""
+        """JSON of what the detector uses and no more: no names of people, and tokens and digests for the rest."""
         people = [
             _Row(one.id, one.role, one.department, one.zone.key if one.zone else "", one.shift, one.leave)
             for _, one in sorted(self.roster.items())
         ]
         honey = [f"{token:016x}" for token in self.honey.tolist()]
         overrides = sorted(self.calendar.overrides.items())
-        return msgspec.json.encode(_Body(SCHEMA, self.key, people, honey, overrides, self.lessons))
+        champion, challenger = (one.digest if one is not None else "" for one in (self.champion, self.challenger))
+        body = _Body(SCHEMA, self.key, people, honey, overrides, self.lessons, champion, challenger)
+        return msgspec.json.encode(body)
 
 
 class _Row(msgspec.Struct, frozen=True, array_like=True):
@@ -82,13 +92,29 @@ class _Body(msgspec.Struct, frozen=True, omit_defaults=True):
     honey: list[str]
     calendar: list[tuple[date, bool]]
     lessons: tuple[Lesson, ...] = ()
+    champion: str = ""
+    challenger: str = ""
 
 
-def context_of(body: bytes, digest: str, time_config: TimeConfig, tokens: Tokens) -> Context:
+def context_of(
+    body: bytes,
+    digest: str,
+    time_config: TimeConfig,
+    tokens: Tokens,
+    bundle_of: "Callable[[str], Bundle] | None" = None,
+) -> Context:
     """The context of a body, on the clock of the configuration.
+
+    Args:
+        body: as ``Context.body`` gave it.
+        digest: what it stands for.
+        time_config: whose clock.
+        tokens: of the key with which it was made.
+        bundle_of: gives the bundle of a digest; without it bundles are left out, and the digest is another.
 
     Raises:
         CheckpointError: the body is not what the digest stands for, or was made with another key.
+        RefusedBundleError, StoreError: what ``bundle_of`` raises.
     """
     try:
         plain = zstandard.ZstdDecompressor().decompress(body)
@@ -121,6 +147,8 @@ def context_of(body: bytes, digest: str, time_config: TimeConfig, tokens: Tokens
         calendar=Calendar(time_config.zone, time_config.country, dict(found.calendar)),
         key=found.key,
         lessons=found.lessons,
+        champion=bundle_of(found.champion) if bundle_of is not None and found.champion else None,
+        challenger=bundle_of(found.challenger) if bundle_of is not None and found.challenger else None,
     )
 
 
@@ -156,13 +184,30 @@ def read_context(config: Config, tokens: Tokens) -> Context:
     )
 
 
-def present_context(config: Config, tokens: Tokens, store: Store | None) -> Context:
-    """Everything that is known now: ``read_context`` and what analysts' verdicts in the store say.
+def present_context(config: Config, tokens: Tokens, store: Store | None, former: Context | None = None) -> Context:
+    """Everything that is known now: ``read_context``, and what the store says of verdicts and of bundles.
+
+    Args:
+        config: what is read.
+        tokens: of the key of this installation.
+        store: has verdicts and the registry of bundles; ``None`` leaves both as they were.
+        former: what a live run had until now: files are not read again, and a champion that is refused is complained of
+            and leaves the former one. The same one is given back if nothing has changed.
 
     Raises:
         ContextError, SourceError, StoreError: as there, or the store cannot be read.
+        RefusedBundleError: the champion is refused, and there is no former context.
     """
-    return with_lessons(read_context(config, tokens), store)
+    again = former is not None and not config.context.topic
+    read = former if former is not None and again else read_context(config, tokens)
+    if store is None:
+        return read
+    known = with_lessons(read, store)
+    champion, challenger, refused = present_bundles(store, config.bundles, former)
+    complaints = (*(() if again else read.complaints), *refused)
+    if known.champion is champion and known.challenger is challenger and known.complaints == complaints:
+        return known
+    return replace(known, champion=champion, challenger=challenger, complaints=complaints)
 
 
 def with_lessons(context: Context, store: Store | None) -> Context:

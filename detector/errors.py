@@ -5,6 +5,8 @@
         ContextError        a roster, honey list, VIP list, assignment or calendar file
             ColumnError     one value of it
         CheckpointError     a state folder, snapshot or the record of a position
+        RefusedBundleError  a bundle cannot be taken here
+        ReportError         a report that does not speak for a promotion
         BackupError         a backup cannot be made, or is none, or cannot be restored here
         MetricsError        the endpoint of the metrics cannot be opened
         ApiError            the API cannot be served as it is configured
@@ -39,6 +41,14 @@ class ColumnError(ContextError):
 
 class CheckpointError(DetectorError):
     """Saved state cannot be used: names the file and what to do."""
+
+
+class RefusedBundleError(DetectorError):
+    """A bundle is not trusted, damaged, or made of other features or by another scikit-learn: names it."""
+
+
+class ReportError(DetectorError):
+    """A report of a backtest is none, or does not speak for the bundle: names the file and what to do."""
 
 
 class BackupError(DetectorError):

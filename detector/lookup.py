@@ -64,7 +64,7 @@ def upgraded(config: StateConfig) -> tuple[str, str | None, str]:
 
 
 def resting_shards(config: Config, tokens: Tokens, only: Sequence[str] = ()) -> list[Shard]:
-    """The shards of a state, or ``only`` some, as it has them; where none is kept, one that knows nothing.
+    """The shards of a state, or ``only`` some, without bundles; where no state is kept, one that knows nothing.
 
     Raises:
         NotFoundError: one of ``only`` is not there.
@@ -81,7 +81,7 @@ def resting_shards(config: Config, tokens: Tokens, only: Sequence[str] = ()) -> 
         for name in only or names:
             state = home.saved(name).state
             digest = unpacked_values(state["feed"]).get("context", "")
-            context = history.context(digest) if digest else read_context(config, tokens)
+            context = history.without_bundles(digest) if digest else read_context(config, tokens)
             shard = Shard(name, config, context, tokens, lambda _: None)
             shard.restore(state)
             shards.append(shard)

@@ -1,8 +1,9 @@
 """What is known beside the events."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import pytest
@@ -12,6 +13,9 @@ from detector.config import Config, ContextConfig, TimeConfig
 from detector.context import Context, context_of, read_context
 from detector.errors import CheckpointError, ContextError
 from streams import Tokens
+
+if TYPE_CHECKING:
+    from models.bundles import Bundle
 
 TOKENS = Tokens(b"0123456789abcdef")
 
@@ -130,3 +134,28 @@ def test_a_topic_that_is_out_of_reach_is_said_so() -> None:
     config = Config().model_copy(update={"context": ContextConfig(topic="context")})
     with pytest.raises(ContextError, match=r"replaced by the files.*--roster"):
         read_context(config, TOKENS)
+
+
+@dataclass(frozen=True)
+class Sealed:
+    """As much of a bundle as a context knows of."""
+
+    digest: str
+
+
+def test_a_context_without_bundles_has_the_digest_that_it_had_before_there_were_any(tmp_path: Path) -> None:
+    context = context_of_files(tmp_path, [EVA, DAN], days="2026-05-09,working\n")
+    assert context.digest == "fe0f37a56564bf2bd29f35fa78cbab1b36114c772954606a1fadcc5f247e49e5"
+
+
+def test_bundles_are_part_of_a_context_by_their_digests_and_come_back_by_them(tmp_path: Path) -> None:
+    a, b = (cast("Bundle", Sealed(letter * 64)) for letter in "ab")
+    alone = context_of_files(tmp_path, [EVA])
+    judged, shadowed = replace(alone, champion=a), replace(alone, champion=a, challenger=b)
+    swapped = replace(alone, champion=b, challenger=a)
+    assert len({one.digest for one in (alone, judged, shadowed, swapped)}) == 4
+    known = {one.digest: one for one in (a, b)}
+    again = context_of(shadowed.body, shadowed.digest, TimeConfig(), TOKENS, known.__getitem__)
+    assert (again.champion, again.challenger, again.digest) == (a, b, shadowed.digest)
+    left_out = context_of(shadowed.body, shadowed.digest, TimeConfig(), TOKENS)
+    assert (left_out.champion, left_out.challenger, left_out.digest) == (None, None, alone.digest)

@@ -1,0 +1,90 @@
+"""A learner: a fitted estimator and how many nats its answers are worth."""
+
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from models.bundles.manifest import LearnerFacts
+from models.contract import Floats
+from models.errors import BundleError, InputError
+
+STEPS: Final = 64.0
+"""A nat is counted in: coarse enough that the order in which a matrix product sums up does not show."""
+
+LARGEST: Final = 1e12
+"""Of a feature; far above what needs telling apart, and what every estimator squares without overflow."""
+
+_SURE: Final = 1e-12
+
+
+class Learner:
+    """What a fitted estimator of scikit-learn says of actor-days, in nats.
+
+    Args:
+        facts: its name, features and scale.
+        estimator: has `score_samples` or `decision_function` (low = anomalous), or `predict_proba` of two classes.
+    """
+
+    def __init__(self, facts: LearnerFacts, estimator: Any) -> None:
+        self.facts = facts
+        self._estimator = estimator
+        # Rounded as raw scores are: where the curve jumps, the two must agree on which side of it a score lies.
+        self._scores = np.array(facts.scores, dtype=np.float32).astype(np.float64)
+        self._nats = np.array(facts.nats, dtype=np.float64)
+
+    def nats_many(self, X: ArrayLike) -> Floats:  # noqa: N803 - as in river
+        """Return what each row of `X` (n, d) adds to a level in nats, (n,), a multiple of 1/64.
+
+        An anomaly learner adds -ln P(score >= the row's score), from 0 to `limit`; a ranker adds the log-odds above
+        `base`, from -`limit` to `limit`. NaN counts as 0. Cutting a call in two leaves the same bits.
+
+        Raises:
+            InputError: `X` has another shape.
+            BundleError: the estimator fails.
+        """
+        values = np.asarray(X, dtype=np.float64)
+        if values.ndim != 2 or values.shape[1] != len(self.facts.features):
+            raise InputError(f"X has shape {values.shape}: give (n, {len(self.facts.features)}) for {self.facts.name}")
+        if len(values) == 0:
+            return np.zeros(0)
+        values = np.nan_to_num(values, nan=0.0, posinf=LARGEST, neginf=-LARGEST).clip(-LARGEST, LARGEST)
+        with np.errstate(all="ignore"):
+            nats = self._ranked(values) if self.facts.kind == "ranker" else self._unusual(values)
+        rounded: Floats = np.round(np.nan_to_num(nats, nan=0.0) * STEPS) / STEPS
+        return rounded + 0.0  # no minus zero
+
+    def _unusual(self, values: Floats) -> Floats:
+        scores = getattr(self._estimator, "score_samples", None)
+        raw = -self._answer(scores if scores is not None else self._estimator.decision_function, values, (len(values),))
+        raw = raw.astype(np.float32).astype(np.float64)
+        nats: Floats = np.minimum(np.interp(raw, self._scores, self._nats), self._floor(self.facts.limit))
+        return np.where(np.isnan(raw), 0.0, nats)
+
+    def _ranked(self, values: Floats) -> Floats:
+        chance = self._answer(self._estimator.predict_proba, values, (len(values), 2))[:, 1].clip(_SURE, 1.0 - _SURE)
+        most = self._floor(self.facts.limit)
+        nats: Floats = np.clip(np.log(chance / (1.0 - chance)) - self.facts.base, -most, most)
+        return nats
+
+    def _answer(self, ask: Any, values: Floats, shape: tuple[int, ...]) -> Floats:
+        try:
+            answer = np.asarray(ask(values.copy()), dtype=np.float64)
+        except Exception as error:  # whatever an estimator meets in what it was made of
+            raise BundleError(
+                f"learner {self.facts.name} cannot judge ({_short(error)}): roll its bundle back"
+            ) from error
+        if answer.shape != shape:
+            raise BundleError(
+                f"learner {self.facts.name} answers {answer.shape} instead of {shape}: roll its bundle back"
+            )
+        return answer
+
+    @staticmethod
+    def _floor(limit: float) -> float:
+        """The largest multiple of a step that is not above `limit`, so that rounding never exceeds it."""
+        return float(np.floor(limit * STEPS) / STEPS)
+
+
+def _short(error: Exception) -> str:
+    return (str(error).splitlines() or [""])[0][:200] or type(error).__name__
