@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from alerts.feedback import TEACHES
 from alerts.incident import Verdict
 from alerts.labels import Label
-from detector.calendar import Calendar
+from detector.bundles import OLDEST_DAYS
+from detector.calendar import DAY_S, Calendar
 from detector.detections import DETECTIONS
 from detector.drift import LEAST_ACTOR_DAYS, P_VALUES, RECENT_DAYS, Drift, Fact, Tally, parts_of_index
 from detector.engine import Engine
@@ -26,11 +27,9 @@ SHARE_MOVED: Final = 0.1
 """Of actor-days with little past, or of explained events: by as much as this it has to change to be told."""
 GROUP_MOVED: Final = 0.05
 """Likewise of the share of a peer group, and of the actors that a change of context gave to other peers."""
-OLDEST_S: Final = 180 * 86_400.0
-"""The age of a bundle from which on retraining is recommended."""
 NEW_VERDICTS: Final = 50
 """Incidents judged since the training from which on there is something new to learn."""
-WINDOW_S: Final = 30 * 86_400.0
+WINDOW_S: Final = 30.0 * DAY_S
 LEAST_VERDICTS, MOST_FALSE = 10, 0.8
 """Of that many verdicts within the window a larger share of false positives is worth a look, as in the alert on it."""
 MOST_MEASURES: Final = 3
@@ -173,8 +172,8 @@ def _reasons_of_age(training: Training) -> Iterator[str]:
     if training.trained is None:
         return
     age_s = training.now - training.trained
-    if age_s > OLDEST_S:
-        yield f"the bundle that judges was trained {age_s / 86_400.0:.0f} days ago"
+    if age_s > OLDEST_DAYS * DAY_S:
+        yield f"the bundle that judges was trained {age_s / DAY_S:.0f} days ago"
     new = len(_judged(training.labels, training.trained))
     if new >= NEW_VERDICTS:
         yield f"{new} incidents were judged since the bundle was trained"

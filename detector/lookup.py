@@ -11,6 +11,7 @@ from alerts.contents import Contents
 from alerts.database import Database
 from alerts.lines import read_alerts
 from alerts.schema import upgrade
+from detector.bundles import champion_trained
 from detector.config import Config, StateConfig
 from detector.context import read_context
 from detector.drift_report import Report, Training, report_of
@@ -95,8 +96,8 @@ def drift_in_state(config: Config, tokens: Tokens, only: Sequence[str], now: flo
         CheckpointError, NotFoundError: there is no state or no such shard, or it is damaged.
     """
     with closing(Home(config.state, read_only=True)) as home:
-        found = home.store.labels()
-    return report_of(resting_shards(config, tokens, only), Training(now, found, None))
+        training = Training(now, home.store.labels(), champion_trained(home.store.bundle_book()))
+    return report_of(resting_shards(config, tokens, only), training)
 
 
 def has_state(config: StateConfig) -> bool:

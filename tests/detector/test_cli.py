@@ -6,13 +6,19 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 import msgspec
 import pytest
 
 from alerts.alert import Alert
+from alerts.bundles import Deed
+from alerts.registry import Registry
 from detector import cli
+from detector.bundles import trained_at
+from detector.home import STORE
+from tests.detector.bundling import act, add
 from tests.detector.small import KEY, SmallLog
 
 BAD = sorted((Path(__file__).parent / "bad_config").glob("*.toml"))
@@ -152,6 +158,11 @@ def test_drift_reads_what_a_replay_left_and_a_schedule_may_go_by_its_exit_code(
     assert innerwatch(*asked, "--fail-on", "look first") == 0
     assert innerwatch(*asked, "--fail-on", "retrain") == 10
     capfd.readouterr()
+    with closing(Registry(f"sqlite:///{state}/{STORE}")) as registry:
+        act(registry, Deed.PROMOTE, add(registry, "spring", b"its bytes are not looked at"))
+    monkeypatch.setattr("detector.app.now", lambda: trained_at("2027-06-29T00:00:00+00:00"))
+    assert innerwatch(*asked, "--json") == 0
+    assert "the bundle that judges was trained 212 days ago" in json.loads(capfd.readouterr().out)["reasons"]
     assert innerwatch(*asked, "--shard", "7") == 1
     assert "7: no such shard; there are 0" in capfd.readouterr().err
     assert innerwatch("drift", "--state", tmp_path / "nothing") == 1

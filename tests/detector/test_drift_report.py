@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 
 from alerts.labels import Label
+from detector.bundles import OLDEST_DAYS
 from detector.config import Config
 from detector.context import read_context
 from detector.drift_report import (
     LEAST_VERDICTS,
     MUCH_DRIFT,
     NEW_VERDICTS,
-    OLDEST_S,
     SOME_DRIFT,
     Act,
     Change,
@@ -62,8 +62,8 @@ def drifted(index: float | None, *changes: str) -> ShardDrift:
         (drifted(MUCH_DRIFT + 0.01), CALM, Act.RETRAIN, "index above 0.25: odd_hours"),
         (drifted(0.4, "events with a stated purpose"), CALM, Act.LOOK, "is that meant to stay?"),
         (drifted(0.0, "events with a stated purpose"), CALM, Act.NOTHING, "no index"),
-        (drifted(0.0), Training(NOW, (), NOW - OLDEST_S - DAY_S), Act.RETRAIN, "181 days ago"),
-        (drifted(0.0), Training(NOW, (), NOW - OLDEST_S), Act.NOTHING, "no index"),
+        (drifted(0.0), Training(NOW, (), NOW - (OLDEST_DAYS + 1) * DAY_S), Act.RETRAIN, "181 days ago"),
+        (drifted(0.0), Training(NOW, (), NOW - OLDEST_DAYS * DAY_S), Act.NOTHING, "no index"),
     ],
 )
 def test_a_recommendation_follows_from_drift_changes_and_age(
