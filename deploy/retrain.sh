@@ -53,7 +53,7 @@ step_export() {
 
 step_train() {
     [ -r "$key" ] || fail 1 "$key: cannot be read; make it by innerwatch bundles key, or name it by RETRAIN_KEY"
-    set -- "$run/exports/features" --key "$key" --out "$bundle"
+    set -- "$run/exports/features" --config "$config" --key "$key" --name "retrain-$name" --out "$bundle"
     [ -d "$run/exports/labels" ] && set -- "$@" --labels "$run/exports/labels"
     [ -f "$bundle" ] || innerwatch train "$@"
 }

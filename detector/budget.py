@@ -57,6 +57,15 @@ class Budget:
         """The level in nats from which on an actor-day is told now."""
         return self._learned + STEP * min(self._ahead, MOST_STEPS)
 
+    @property
+    def learned(self) -> float:
+        """The level in nats that gives as many alerts as the budget allows, whatever was told."""
+        return self._learned
+
+    def seed(self, learned: float) -> None:
+        """Begin with a level that others have learned, until there are enough days of one's own."""
+        self._learned = learned
+
     def spend(self) -> None:
         """One alert was told."""
         self._told += 1

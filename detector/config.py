@@ -10,6 +10,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from detector.config_api import ApiConfig
 from detector.config_bundles import BundlesConfig
 from detector.config_delivery import DeliveryConfig, ReceiverConfig, known_zone
+from detector.config_training import TrainingConfig
 from detector.errors import ConfigError
 from detector.section import Section as _Section
 
@@ -234,6 +235,7 @@ class Config(_Section):
     run: RunConfig = RunConfig()
     delivery: DeliveryConfig = DeliveryConfig()
     api: ApiConfig = ApiConfig()
+    training: TrainingConfig = TrainingConfig()
     bundles: BundlesConfig = BundlesConfig()
 
     @model_validator(mode="after")

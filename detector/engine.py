@@ -6,6 +6,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from detector.amounts import complete
 from detector.budget import Budget
 from detector.calendar import DAY_S
 from detector.closing import YOUNG_DAYS, Closed, Gate
@@ -18,13 +19,16 @@ from detector.detections import DETECTIONS
 from detector.drift import Drift, tally_day
 from detector.errors import CheckpointError
 from detector.features import Feature
+from detector.learned import Days, Learned
 from detector.lessons import Lessons
 from detector.measures import Baselines
-from detector.people import People
+from detector.people import People, capacity
 from detector.places import Places
+from detector.priors import Shared, seed
 from detector.recent import LONGEST_PIECE, Recent
 from detector.risk import MOST_JOINT, Judgement, Risk, Verdict
 from detector.scores import Reached, Scores
+from detector.shadow import Shadow
 from detector.state import packed_values, unpacked_values
 from detector.tap import Closing, Tap
 from detector.telling import JOINT, Scene, Teller, Told
@@ -35,10 +39,10 @@ from streams import Admitted
 TOUCH_FILTER_LOG2: Final = 24
 """Three filters of 2 MiB hold who touched whom: 2.9 million pairs a generation."""
 UNSETTLED_DAYS: Final = 4
-"""First active days of a shard: their scores say more about the lack of a past than about anyone."""
-LEAST_ROWS: Final = 64
+"""First active days of a shard without priors: their scores say more about the lack of a past than about anyone."""
+SEEDED_WARM_UP_DAYS: Final = 7
+"""The warm-up of a shard that begins with priors, if that is shorter: a week shows who works when and where."""
 NEVER: Final = -(2**31) + 1
-LEAST_HOUR_P: Final = 1e-4
 SLACK_NATS: Final = 1.0
 """Far more than rounding can make a level fall where it should have risen."""
 
@@ -75,6 +79,9 @@ class Engine:
         self.teller = Teller(self)
         self.lessons = Lessons()
         self.drift = Drift(len(DETECTIONS), len(self.baselines.measures))
+        self.learned, self.shadow = Learned(), Shadow(config)
+        self.seeded = False
+        """Whether the shard began with what others have learned, so that its warm-up is short."""
         self.levels = np.zeros((0, 2))  # accounting day, and the actor's decayed level on it
         self.slot_days = np.full(SLOTS, NEVER, np.int64)
         self.pending = NEVER  # the closed day that waits to be learned
@@ -86,12 +93,19 @@ class Engine:
         self.active = 0  # actors of the last day that closed with any
         self._closed: list[Closed] = []
         self._reserved = (0, 0)  # rows and groups that the models have room for
+        self._follow(context)
 
     @property
     def ready(self) -> bool:
         """Whether the warm-up is over, so that statistical findings are told: half of its days had events."""
         needed = self.config.risk.warm_up_days
+        needed = min(needed, SEEDED_WARM_UP_DAYS) if self.seeded else needed
         return self.age >= needed and 2 * self.active_days >= needed
+
+    @property
+    def settled(self) -> bool:
+        """Whether scores say more about people than about the lack of a past."""
+        return self.seeded or self.active_days >= UNSETTLED_DAYS
 
     @property
     def age(self) -> int:
@@ -118,10 +132,24 @@ class Engine:
         self.context = context
         moved = self.people.adopt(context.roster)
         self.drift.moved += moved if self.ready else 0
+        self._follow(context)
         self._reserve()  # a day may close before the next event, and its groups be pooled
         rows = {name: row for name, actor in actors.items() if (row := self.people.find(actor)) is not None}
         for row in self.lessons.take(context.lessons, rows, self.watermark, self.people.active_days):
             self.gate.refuse(row)
+
+    def _follow(self, context: Context) -> None:
+        """Go by the bundles of the context; what has learned nothing yet begins with the champion's priors."""
+        champion, challenger = context.champion, context.challenger
+        heard = JOINT in self.detections  # what learners see is the joint picture of a day
+        self.learned = Learned(champion.learners if champion is not None and heard else ())
+        self.shadow.follow(challenger if heard else None)
+        if champion is None or not champion.priors or self.events:
+            return
+        groups = self.people.groups_of(champion.priors["groups"].tolist())
+        self._reserve()
+        seed(Shared(self.baselines, self.hours, self.risk, self.budget), groups, champion.priors)
+        self.seeded = True
 
     def finish(self) -> None:
         """Close the open days, as the next events would: a log that ends is judged to its end."""
@@ -141,6 +169,7 @@ class Engine:
             "ages": [self.began, self.closed_until],
             "watermark": self.watermark,
             "detections": list(self.detections),
+            "seeded": self.seeded,
         }
         state: dict[str, NDArray[Any]] = {
             "own": packed_values(own),
@@ -174,7 +203,7 @@ class Engine:
         self.slot_days = np.array(own["slot_days"], np.int64)
         self.pending, self.oldest, self.newest, self.events, self.active_days, self.active = own["numbers"]
         self.began, self.closed_until = own["ages"]
-        self.watermark = own["watermark"]
+        self.watermark, self.seeded = own["watermark"], own.get("seeded", False)
 
     def _parts(self) -> dict[str, Any]:
         return {
@@ -192,6 +221,7 @@ class Engine:
             "teller": self.teller,
             "lessons": self.lessons,
             "drift": self.drift,
+            "shadow": self.shadow,
         }
 
     def _pieces(self, admitted: Sequence[Admitted]) -> Iterator[tuple[Sequence[Admitted], NDArray[np.float64]]]:
@@ -230,7 +260,7 @@ class Engine:
         rows = columns.rows
         groups = self.people.groups[rows]
         days = self.context.calendar.days(moments)
-        bins = self._complete(columns, groups, days)
+        bins = complete(self, columns, groups, days)
         running = self.daybook.add(columns, moments, days, bins)
         reached = self.scores.add(running, groups)
         first = self.recent.count
@@ -248,35 +278,16 @@ class Engine:
         actors = running.keys()[0]
         lowered = self.lessons.lowered(actors)
         bound = self.risk.score_many(actors, reached.after, least=np.inf).level + lowered
-        near = bound >= threshold - joint - SLACK_NATS
+        near = bound >= threshold - joint - self.learned.most - SLACK_NATS
         if not near.any():
             return {}
         events, scores = self.scores.trace(running, groups, reached, near)
-        rows, least = running.rows[events], threshold - float(lowered.max())
+        rows, least = running.rows[events], threshold - float(lowered.max()) - self.learned.most
         judged = self.risk.score_many(rows, scores, least if joint else np.inf)
+        sums, peaks = running.sums[events], running.peaks[events]
+        judged = self.learned.reconsider(Days(sums, peaks, scores, self.people.active_days[rows], judged))
         worth = np.flatnonzero(judged.level >= threshold - self.lessons.lowered(rows))
         return {int(events[place]): judged.of(place) for place in worth.tolist()}
-
-    def _complete(self, columns: Columns, groups: NDArray[np.int64], days: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Fill in the amounts that depend on what was before, and return the hour bins, (n,)."""
-        amounts, rows = columns.amounts, columns.rows
-        self.daybook.pace(columns)
-        bins = self.context.calendar.bins(columns.times, self.people.zones(rows))
-        amounts[:, Feature.OFF_HOURS] = self.people.off_hours(rows, bins, days)
-        p = self.hours.score_many(rows, groups, bins)
-        amounts[:, Feature.ODDNESS] = np.round(-100.0 * np.log10(np.maximum(p, LEAST_HOUR_P)))
-        amounts[:, Feature.NEWNESS] = self.places.score_from(
-            self.events, rows, groups, days, columns.values, self.active
-        )
-        if len(columns.subjects):
-            touching, first = np.unique(columns.subject_events, return_index=True)
-            # Odd multiples spread rows over 64 bits, so that a pair of actor and customer has a key of its own.
-            keys = columns.subjects[first] ^ (rows[touching].astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15))
-            amounts[touching, Feature.FIRST_TOUCHES] = ~self.touched.score_many(keys) & columns.unexplained[touching]
-            self.touched.add_many(keys)
-            planted = columns.subject_events[np.isin(columns.subjects, self.context.honey)]
-            amounts[planted, Feature.HONEY] = ~self.people.services[rows[planted]]
-        return bins
 
     def _close(self, day: int, by: Admitted | None) -> None:
         """Judge a day that no event can change any more, and learn the one that closed before it."""
@@ -286,14 +297,18 @@ class Engine:
         if len(rows):
             self.began, self.closed_until = (day if self.began == NEVER else self.began), day
             scores = self.scores.of_days(rows, day)
-            judged = self.risk.score_many(rows, scores)
-            settled = self.active_days >= UNSETTLED_DAYS
+            seen = self._seen(rows, slot, scores)
+            judged = self.learned.reconsider(seen)
+            settled = self.settled
             level = judged.level if settled else np.zeros(len(rows))
             open_ = self.teller.open_many(rows, day)
             if settled:
                 self.risk.learn_many(rows, scores, judged, ~open_)
             people = ~self.people.services[rows]
             self.budget.close(day, rows[people], level[people], settled, self.ready)
+            if settled and self.ready:
+                mine, opened = rows[people], self.teller.opened_many(rows[people], day)
+                self.shadow.close(day, mine, self.shadow.learned.reconsider(seen).level[people], opened)
             self.people.active_days[rows] += 1
             self.people.last_day[rows] = day
             for row in self.lessons.accepted(self.people.active_days):
@@ -305,7 +320,7 @@ class Engine:
             age = np.maximum(day - self.levels[rows, 0], 0.0)
             past = self.levels[rows, 1] * 2.0 ** (-age / self.config.risk.half_life_days)
             if self.tap is not None:
-                self.tap.closed(Closing(day, rows, scores, judged, level, past, by))
+                self.tap.closed(Closing(day, rows, scores, judged, level, open_, past, by))
             self.levels[rows] = np.stack([np.full(len(rows), float(day)), np.maximum(level, past)], axis=1)
             self._closed.append(Closed(day, rows, level, self.levels[rows, 1].copy(), self._nats(day, rows, judged)))
             self.active_days += 1
@@ -314,6 +329,11 @@ class Engine:
         if self.pending != NEVER:
             self.learn_pending()
         self.pending = day
+
+    def _seen(self, rows: NDArray[np.int64], slot: int, scores: NDArray[np.float64]) -> Days:
+        """A closed day of rows (n,) with scores (n, C), as the online models judge it."""
+        sums, peaks = self.daybook.sums[rows, slot], self.daybook.peaks[rows, slot]
+        return Days(sums, peaks, scores, self.people.active_days[rows], self.risk.score_many(rows, scores))
 
     def _nats(self, day: int, rows: NDArray[np.int64], judged: Judgement) -> NDArray[np.float64]:
         """Each detection's score of a closed day's actors, (n, D); (0, D) during the warm-up."""
@@ -361,6 +381,7 @@ class Engine:
                 self.gate,
                 self.teller,
                 self.lessons,
+                self.shadow,
             ):
                 part.clear(gone)
             self.levels[gone] = 0
@@ -371,21 +392,9 @@ class Engine:
         if len(self.people) > size:
             size = capacity(len(self.people))
             self.levels = np.concatenate([self.levels, np.zeros((size - len(self.levels), 2))])
-            for part in (self.daybook, self.scores, self.risk, self.gate, self.teller):
+            for part in (self.daybook, self.scores, self.risk, self.gate, self.teller, self.shadow):
                 part.grow(size)
         if (size, groups) != self._reserved:
             for model in (self.places, self.hours, self.baselines):
                 model.grow(size, groups)
             self._reserved = size, groups
-
-
-def capacity(rows: int) -> int:
-    """Rows to make room for when so many are needed: by sixteenths, and the same however the stream was cut.
-
-    >>> capacity(1), capacity(65), capacity(100_000)
-    (64, 128, 100224)
-    """
-    size = LEAST_ROWS
-    while size < rows:
-        size += max(LEAST_ROWS, size // 16 // LEAST_ROWS * LEAST_ROWS)
-    return size

@@ -13,6 +13,7 @@ from detector.features import MAX_SUM, Feature, Peak
 from models.beta_binomial import BetaBinomial
 from models.gamma_poisson import GammaPoisson
 from models.log_normal import LogNormal
+from models.state import within
 
 NATS = log(10.0)
 MOST_NATS = 300.0
@@ -234,6 +235,16 @@ class Baselines:
         if isinstance(measure, Surprise):
             return _surprise(measure.of, sums)
         return _amount(measure.of, sums, peaks)
+
+    def prior(self, groups: NDArray[np.int64]) -> dict[str, NDArray[Any]]:
+        """What was learned of peer groups, for ``seed``; ``groups`` (rows,) names the group of each row."""
+        parts = {"volume": self._volume.prior(), "size": self._size.prior(groups), "share": self._share.prior()}
+        return {f"{name}.{key}": array for name, part in parts.items() for key, array in part.items()}
+
+    def seed(self, groups: NDArray[np.int64], prior: Mapping[str, NDArray[Any]]) -> None:
+        """Begin with a prior: ``groups`` (n,) are those of its n groups here; nothing was learned yet."""
+        for name, model in (("volume", self._volume), ("size", self._size), ("share", self._share)):
+            model.seed(groups, within(name, prior))
 
     def snapshot(self) -> dict[str, NDArray[Any]]:
         """All models' arrays by name."""

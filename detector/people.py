@@ -17,6 +17,7 @@ CROWDED, ROOMY = 0.95, 0.75
 STRANGERS_GROUP = "(none)"
 DAY_BEGINS, DAY_ENDS = 7, 20
 """Hours between which working people are expected whose shift is not known."""
+LEAST_ROWS = 64
 MAX_GROUPS = 256
 """Peer groups by name; a role beyond them, as a producer that invents roles makes, joins those without a role."""
 
@@ -70,6 +71,10 @@ class People:
     def find(self, actor: str) -> int | None:
         """The row of an actor id, if it has one."""
         return self._row_of.get(actor)
+
+    def groups_of(self, names: Sequence[str]) -> NDArray[np.int64]:
+        """The peer groups of these names, made where they are not known, (n,)."""
+        return np.array([self._group(name) for name in names], np.int64)
 
     def zones(self, rows: NDArray[np.int64]) -> dict[int, ZoneInfo]:
         """The own time zone, by index into rows (n,), of those whose zone is not the organisation's."""
@@ -208,3 +213,15 @@ class People:
             if person.on_leave(Calendar.date_of(int(days[index]))):
                 outside[index] = True
         return outside
+
+
+def capacity(rows: int) -> int:
+    """Rows to make room for when so many are needed: by sixteenths, and the same however the stream was cut.
+
+    >>> capacity(1), capacity(65), capacity(100_000)
+    (64, 128, 100224)
+    """
+    size = LEAST_ROWS
+    while size < rows:
+        size += max(LEAST_ROWS, size // 16 // LEAST_ROWS * LEAST_ROWS)
+    return size

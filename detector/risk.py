@@ -17,6 +17,7 @@ from detector.segments import to_grid
 from models.calibration import TailCalibrator
 from models.cusum import Cusum
 from models.loda import Loda
+from models.state import within
 
 STRONGEST, NEXT_WEIGHT = 5, 0.5
 """The fused score: the strongest measure in full, the four next at half. Of weights 0.25 to 1 and 3 to 7 measures, the
@@ -48,7 +49,8 @@ class Judgement:
         accumulated: each measure's accumulated sum, calibrated, (n, C).
         sums: the accumulated sums themselves, (n, C).
         joint: the combination of the accumulated measures, calibrated, (n,).
-        level: the accumulated measures fused, and the joint picture, (n,).
+        level: the accumulated measures fused, the joint picture, and what learners add to them, (n,).
+        learned: what each learner of the champion adds, (n, L).
     """
 
     today: NDArray[np.float64]
@@ -56,20 +58,28 @@ class Judgement:
     sums: NDArray[np.float64]
     joint: NDArray[np.float64]
     level: NDArray[np.float64]
+    learned: NDArray[np.float64]
 
     def of(self, place: int) -> "Verdict":
         """The judgement of one actor-day."""
-        return Verdict(self.today[place], self.accumulated[place], float(self.joint[place]), float(self.level[place]))
+        return Verdict(
+            self.today[place],
+            self.accumulated[place],
+            float(self.joint[place]),
+            float(self.level[place]),
+            self.learned[place],
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The risk of one actor-day: one row of a ``Judgement``, (C,) and numbers."""
+    """The risk of one actor-day: one row of a ``Judgement``, (C,), (L,) and numbers."""
 
     today: NDArray[np.float64]
     accumulated: NDArray[np.float64]
     joint: float
     level: float
+    learned: NDArray[np.float64]
 
 
 class Risk:
@@ -119,7 +129,7 @@ class Risk:
         if len(near):
             nats = self._joint.nats_many(self._loda.score_many(accumulated[near])[:, None])[:, 0]
             joint[near] = to_grid(np.minimum(nats, MOST_JOINT))
-        return Judgement(today, accumulated, sums, joint, level + joint)
+        return Judgement(today, accumulated, sums, joint, level + joint, np.zeros((len(rows), 0)))
 
     def learn_many(
         self, rows: NDArray[np.int64], scores: NDArray[np.float64], judged: Judgement, kept: NDArray[np.bool_]
@@ -135,6 +145,17 @@ class Risk:
         self._accumulated.learn_many(judged.sums[kept])
         self._joint.learn_many(self._loda.score_many(judged.accumulated[kept])[:, None])
         self._loda.learn_many(judged.accumulated[kept])
+
+    def prior(self) -> dict[str, NDArray[Any]]:
+        """The calibrations and the joint picture, for ``seed``; nothing of anybody."""
+        shared = [name for name in self._parts() if name != "cusum"]
+        return {f"{name}.{key}": array for name in shared for key, array in self._parts()[name].snapshot().items()}
+
+    def seed(self, prior: Mapping[str, NDArray[Any]]) -> None:
+        """Begin with a prior; nothing was learned yet."""
+        for name, part in self._parts().items():
+            if name != "cusum":
+                part.restore(within(name, prior))
 
     def snapshot(self) -> dict[str, NDArray[Any]]:
         """All state as arrays by name."""

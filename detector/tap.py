@@ -23,6 +23,7 @@ class Closing:
         scores: of their measures, nats, (n, C).
         judged: the judgement of these.
         levels: the level of each that counts, 0 while the shard is unsettled, nats, (n,).
+        episodes: whether an episode of each was open, (n,).
         past: the decayed level of each from the days before, nats, (n,).
         by: the event that closed the day; ``None`` where the log's end did.
     """
@@ -32,6 +33,7 @@ class Closing:
     scores: NDArray[np.float64]
     judged: Judgement
     levels: NDArray[np.float64]
+    episodes: NDArray[np.bool_]
     past: NDArray[np.float64]
     by: Admitted | None
 

@@ -116,6 +116,11 @@ class Teller:
         """Whether an episode of each row (n,) was open at some time of the accounting day, (n,)."""
         return np.asarray(self._opened[rows] + self._episode_s > day * DAY_S, np.bool_)
 
+    def opened_many(self, rows: NDArray[np.int64], day: int) -> NDArray[np.bool_]:
+        """Whether an episode of each row (n,) opened within the accounting day, (n,)."""
+        calendar = self._engine.context.calendar
+        return np.asarray(calendar.days(np.maximum(self._opened[rows], 0.0)) == day, np.bool_)
+
     def nats_many(self, judged: Judgement) -> NDArray[np.float64]:
         """Each detection's -ln p of n actor-days by what was done on that day alone, (n, D)."""
         nats = np.zeros((len(judged.joint), len(self._names)))

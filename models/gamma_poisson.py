@@ -149,6 +149,15 @@ class GammaPoisson:
         """`learn_many` of one row: values (F,)."""
         self.learn_many([row], [group], np.asarray(values)[None])
 
+    def prior(self) -> State:
+        """Return what groups and organisation have learned, for `seed`."""
+        return self._peers.prior()
+
+    def seed(self, groups: Ints, prior: State) -> None:
+        """Begin with a prior: `groups` (n,) are those of its n groups here; nothing was learned yet."""
+        self._peers.seed(groups, prior)
+        self._refresh()
+
     def snapshot(self) -> State:
         """Return the state as named arrays, restored exactly by `restore`."""
         return packed(self.SCHEMA, self._arrays())

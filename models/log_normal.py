@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
-from models.contract import Floats, at_least, counts, indices, positive, unique
+from models.contract import Floats, at_least, counts, extended, indices, positive, unique
 from models.pooling import pooled
-from models.state import State, packed, unpacked
+from models.state import State, packed, under, unpacked
 from models.sums import RowSums
 
 PRIOR_VARIANCE = 0.3  # of log1p amounts within one row, before anything is known: a factor of 1.7 either way
@@ -19,7 +19,8 @@ OWN_VARIANCE_PRIOR = 8.0  # observations of the group's variance that a row's ow
 LEAST_VARIANCE = 0.03  # nobody's days are steadier than 17 %
 FREEDOM = 8.0  # of Student's t: the tail that working days have
 LONGEST_TAIL = 300.0
-GROUP_FIGURES = ("mean", "spread", "variance")
+MOST_PRIOR_ROWS = 8.0  # rows that a group's prior counts for at most
+PRIOR_FREEDOM = 20.0  # observations within each of them
 
 
 class LogNormal:
@@ -47,11 +48,17 @@ class LogNormal:
         self._spread: Floats
         self._variance: Floats
         self._org: Floats
+        self._prior = {name: np.zeros((1, width)) for name, width in self._prior_widths.items()}
         self.pool(np.zeros(0, np.int64), 1)
+
+    @property
+    def _prior_widths(self) -> dict[str, int]:
+        return {"rows": 1, "mean": self.columns, "spread": self.columns, "variance": self.columns}
 
     def grow(self, rows: int, groups: int = 1) -> None:
         """Make room for `rows` rows and `groups` peer groups in all; a new group is as the organisation."""
         self._own.grow(rows)
+        self._prior = {name: extended(array, groups) for name, array in self._prior.items()}
         more = groups - len(self._mean)
         if more > 0:
             self._mean, self._spread, self._variance = (
@@ -68,9 +75,20 @@ class LogNormal:
         weights = self._own.weights[: len(groups)].astype(np.float64)[:, None]
         means, variances = self._moments(np.arange(len(groups)))
         trust = np.minimum(weights, 5.0) / 5.0  # a row counts fully after five observations
-        self._mean, self._spread, above = pooled(means, trust, groups, n_groups, PRIOR_SPREAD)
+        # A prior is as two rows, either side of its mean, that together count for its rows.
+        prior = {name: array[:n_groups] for name, array in self._prior.items()}
+        half, apart, theirs = prior["rows"] / 2.0, np.sqrt(prior["spread"]), np.arange(len(prior["rows"]))
+        self._mean, self._spread, above = pooled(
+            np.concatenate([means, prior["mean"] + apart, prior["mean"] - apart]),
+            np.concatenate([trust, half, half]),
+            np.concatenate([groups, theirs, theirs]),
+            n_groups,
+            PRIOR_SPREAD,
+        )
         freedom = np.zeros((n_groups, 1))
         inner = np.zeros((n_groups, self.columns))
+        freedom[: len(theirs)] = PRIOR_FREEDOM * prior["rows"]
+        inner[: len(theirs)] = PRIOR_FREEDOM * prior["rows"] * prior["variance"]
         np.add.at(freedom, groups, np.maximum(weights - 1.0, 0.0))
         np.add.at(inner, groups, weights * variances)
         org = (inner.sum(0) + PRIOR_OBSERVATIONS * PRIOR_VARIANCE) / (freedom.sum() + PRIOR_OBSERVATIONS)
@@ -122,13 +140,30 @@ class LogNormal:
         """`learn_many` of one row: values (F,)."""
         self.learn_many([row], [group], np.asarray(values)[None])
 
+    def prior(self, groups: NDArray[np.int64]) -> State:
+        """Return what groups have learned, for `seed`; `groups` (rows,) names the group of each row."""
+        rows = np.zeros((len(self._mean), 1))
+        np.add.at(rows, groups, np.minimum(self._own.weights[: len(groups)], 5.0)[:, None] / 5.0)
+        return {"rows": rows, "mean": self._mean, "spread": self._spread, "variance": self._variance}
+
+    def seed(self, groups: NDArray[np.int64], prior: State) -> None:
+        """Begin with a prior: `groups` (n,) are those of its n groups here; nothing was learned yet."""
+        for name, array in self._prior.items():
+            array[groups] = prior[name]
+        self._prior["rows"][groups] = np.minimum(self._prior["rows"][groups], MOST_PRIOR_ROWS)
+        self.pool(np.zeros(0, np.int64), len(self._mean))
+
     def snapshot(self) -> State:
         """Return the state as named arrays, restored exactly by `restore`."""
         return packed(self.SCHEMA, self._arrays())
 
     def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
         """Take over a snapshot of a model with as many columns; SnapshotError says why not."""
+        if "prior.rows[]" not in state:  # from before there were priors
+            none = under("prior", {f"{name}[]": np.zeros((1, width)) for name, width in self._prior_widths.items()})
+            state = {**state, **none}
         arrays = unpacked(self.SCHEMA, state, self._arrays())
+        self._prior = {name: arrays.pop(f"prior.{name}[]") for name in self._prior}
         self._mean, self._spread, self._variance = (
             arrays.pop(f"group.{name}[]") for name in ("mean", "spread", "variance")
         )
@@ -142,7 +177,8 @@ class LogNormal:
             "group.variance[]": self._variance,
             "org": self._org,
         }
-        return self._own.arrays() | shared
+        prior = under("prior", {f"{name}[]": array for name, array in self._prior.items()})
+        return self._own.arrays() | shared | prior
 
     def _moments(self, row: NDArray[np.int64]) -> tuple[Floats, Floats]:
         weights = np.maximum(self._own.weights[row].astype(np.float64), 1e-9)[:, None]

@@ -125,6 +125,19 @@ class PoolSums:
         scaled = self._sums * np.exp2((1 - self._ticks) / self.half_life)[:, None]
         return scaled[:, 0], scaled[:, 1:]
 
+    def seed(self, pools: Ints, weights: Floats, sums: Floats, most: float) -> None:
+        """Let `pools` (n,), which have learned nothing, begin with what others have learned.
+
+        Args:
+            pools: all different.
+            weights: the others' decayed numbers of observations, (n,).
+            sums: their sums, (n, width).
+            most: observations that they count for at most.
+        """
+        scale = np.minimum(1.0, most / np.maximum(weights, 1e-9)) * np.exp2(-1.0 / self.half_life)
+        self._sums[pools] = np.concatenate([weights[:, None], sums], axis=1) * scale[:, None]
+        self._ticks[pools] = 0
+
     def arrays(self) -> State:
         """The state, by name."""
         return {"ticks[]": self._ticks, "sums[]": self._sums}
@@ -132,6 +145,10 @@ class PoolSums:
     def replace(self, arrays: State) -> None:
         """Take over arrays of the shapes of `arrays()`."""
         self._ticks, self._sums = arrays["ticks[]"], arrays["sums[]"]
+
+
+MOST_PRIOR_GROUP, MOST_PRIOR_ORG = 400.0, 4_000.0
+"""Observations that a prior counts for at most: some weeks of a group of twenty, until its own count more."""
 
 
 class PeerSums:
@@ -169,6 +186,18 @@ class PeerSums:
     def org(self) -> tuple[Floats, Floats]:
         """Return the organisation's, of shapes (1,) and (1, width)."""
         return self._org.read()
+
+    def prior(self) -> State:
+        """What was learned, for `seed`: arrays over groups and over the one organisation."""
+        arrays: State = {}
+        for level, (weights, sums) in (("group", self.group()), ("org", self.org())):
+            arrays |= under(level, {"weights": weights, "sums": sums})
+        return arrays
+
+    def seed(self, groups: Ints, prior: State) -> None:
+        """Begin with a prior: `groups` (n,) are those of its n groups here, which have learned nothing."""
+        self._group.seed(groups, prior["group.weights"], prior["group.sums"], MOST_PRIOR_GROUP)
+        self._org.seed(np.zeros(1, dtype=np.int64), prior["org.weights"], prior["org.sums"], MOST_PRIOR_ORG)
 
     def arrays(self) -> State:
         """The state, by name."""

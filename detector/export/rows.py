@@ -13,7 +13,7 @@ from alerts.finding import Finding
 from alerts.labels import Label
 from detector.columns import CROWD, NO_DATA, NOTHING, NOWHERE, Columns
 from detector.daybook import SLOTS
-from detector.engine import UNSETTLED_DAYS, Engine
+from detector.engine import Engine
 from detector.export.arrow import microseconds, table_of
 from detector.features import Feature, Peak
 from detector.measures import Surprise
@@ -105,10 +105,13 @@ def feature_rows(names: Names, engine: Engine, closing: Closing, known: float, p
             "service": people.services[rows],
             "active_days": people.active_days[rows] - 1,
             "level_before": past,
-            "settled": [engine.active_days >= UNSETTLED_DAYS] * len(rows),
+            "settled": [engine.settled] * len(rows),
             "level": level,
             "risk": [risk_of(one) for one in np.maximum(level, past).tolist()],
             "joint": closing.judged.joint[part],
+            "learned": closing.judged.learned[part].sum(axis=1),
+            "hours": engine.daybook.hours[rows, slot].astype(np.int64),
+            "episode": closing.episodes[part],
             "late": late,
             "gate_open": engine.gate.open[rows, slot] & ~late,
             "known_at": np.full(len(rows), microseconds(np.array(known))),

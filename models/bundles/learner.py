@@ -15,8 +15,6 @@ STEPS: Final = 64.0
 LARGEST: Final = 1e12
 """Of a feature; far above what needs telling apart, and what every estimator squares without overflow."""
 
-_SURE: Final = 1e-12
-
 
 class Learner:
     """What a fitted estimator of scikit-learn says of actor-days, in nats.
@@ -34,10 +32,11 @@ class Learner:
         self._nats = np.array(facts.nats, dtype=np.float64)
 
     def nats_many(self, X: ArrayLike) -> Floats:  # noqa: N803 - as in river
-        """Return what each row of `X` (n, d) adds to a level in nats, (n,), a multiple of 1/64.
+        """Return what each row of `X` (n, d) is worth in nats, (n,), a multiple of 1/64.
 
-        An anomaly learner adds -ln P(score >= the row's score), from 0 to `limit`; a ranker adds the log-odds above
-        `base`, from -`limit` to `limit`. NaN counts as 0. Cutting a call in two leaves the same bits.
+        Of an anomaly learner that is -ln P(score >= the row's score), from 0 to `limit`. Of a ranker it is the level of
+        a day that ranks as high among those that it was trained on. NaN counts as 0. Cutting a call in two leaves the
+        same bits.
 
         Raises:
             InputError: `X` has another shape.
@@ -62,10 +61,9 @@ class Learner:
         return np.where(np.isnan(raw), 0.0, nats)
 
     def _ranked(self, values: Floats) -> Floats:
-        chance = self._answer(self._estimator.predict_proba, values, (len(values), 2))[:, 1].clip(_SURE, 1.0 - _SURE)
-        most = self._floor(self.facts.limit)
-        nats: Floats = np.clip(np.log(chance / (1.0 - chance)) - self.facts.base, -most, most)
-        return nats
+        chance = self._answer(self._estimator.predict_proba, values, (len(values), 2))[:, 1]
+        level: Floats = np.interp(chance.astype(np.float32).astype(np.float64), self._scores, self._nats)
+        return level
 
     def _answer(self, ask: Any, values: Floats, shape: tuple[int, ...]) -> Floats:
         try:

@@ -19,7 +19,7 @@ PRIORS: Final = "priors.npz"
 CARD: Final = "card.md"
 MOST_MANIFEST: Final = 2**20
 MOST_NATS: Final = 12.0
-"""That a learner may add to a level: more than any single day's measure, so that no learner is a verdict of its own."""
+"""That a learner may move a level by, so that none is a verdict of its own."""
 
 Text = Annotated[str, msgspec.Meta(max_length=1000)]
 Sha256 = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
@@ -37,19 +37,18 @@ class FileFacts(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
 class LearnerFacts(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What a learner is and how its estimator's answers become nats.
 
-    `features` are the columns that the estimator takes, in order. An anomaly learner has `scores`, raw scores at
-    quantiles of the training data, ascending and high = anomalous, and `nats`, -ln P(score >= that), as many and
-    ascending from 0 or more. A ranker has `base` instead, the log-odds that change nothing. `limit` is the most that
-    the learner adds, or takes away.
+    `features` are the columns that the estimator takes, in order. `scores` are its answers at quantiles of the training
+    data, ascending and high = worse, and `nats` what each is worth, as many and ascending from 0 or more: of an anomaly
+    learner -ln P(score >= that), of a ranker the level that as many days reached. `limit` is the most that the learner
+    moves a level.
     """
 
     name: Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9_]{0,31}\Z")]
     kind: Literal["anomaly", "ranker"]
     features: Annotated[tuple[Column, ...], msgspec.Meta(min_length=1, max_length=512)]
     file: Annotated[str, msgspec.Meta(max_length=40)]
-    scores: Curve = ()
-    nats: Curve = ()
-    base: Annotated[float, msgspec.Meta(ge=-50.0, le=50.0)] = 0.0
+    scores: Curve
+    nats: Curve
     limit: Annotated[float, msgspec.Meta(gt=0.0, le=MOST_NATS)]
 
 
@@ -136,14 +135,8 @@ def _check_learner(facts: LearnerFacts) -> None:
         raise BundleError(f"{where}: its file is {facts.file!r}: call it {facts.name}.skops")
     if len(set(facts.features)) != len(facts.features):
         raise BundleError(f"{where}: a feature comes twice: name each once")
-    if not all(map(math.isfinite, (*facts.scores, *facts.nats, facts.base, facts.limit))):
+    if not all(map(math.isfinite, (*facts.scores, *facts.nats, facts.limit))):
         raise BundleError(f"{where}: a number is not finite: train it again")
-    if facts.kind == "ranker":
-        if facts.scores or facts.nats:
-            raise BundleError(f"{where}: a ranker has no scores and nats: leave them empty")
-        return
-    if facts.base != 0.0:
-        raise BundleError(f"{where}: an anomaly learner has no base: leave it at 0")
     if len(facts.scores) < 2 or len(facts.scores) != len(facts.nats):
         raise BundleError(
             f"{where}: {len(facts.scores)} scores and {len(facts.nats)} nats: give two or more, as many of each"

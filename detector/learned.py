@@ -1,0 +1,123 @@
+"""What the learners of a bundle add to the level of an actor-day: they see what was judged of it, and no more.
+
+A learner's features are columns of the exported table of features that are known when the day is judged, so that what
+was fitted on an export is applied to the same numbers.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Final, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detector.detections import DETECTIONS
+from detector.features import Feature, Peak
+from detector.risk import Judgement
+
+
+class Facts(Protocol):
+    """What is known of a learner: its name and kind, the columns that it wants, in order, and how much it may do."""
+
+    @property
+    def name(self) -> str:
+        """Its name in findings."""
+
+    @property
+    def kind(self) -> str:
+        """``anomaly`` adds to a level, ``ranker`` moves it towards its own."""
+
+    @property
+    def features(self) -> Sequence[str]:
+        """Columns of the exported features."""
+
+    @property
+    def limit(self) -> float:
+        """The most nats that it moves a level by."""
+
+
+class Learner(Protocol):
+    """A fitted model: see ``models/bundles/learner.py``."""
+
+    @property
+    def facts(self) -> Facts:
+        """What it is."""
+
+    def nats_many(self, X: NDArray[np.float64]) -> NDArray[np.float64]:  # noqa: N803 - as in scikit-learn
+        """What the days ``X`` (n, d) are worth to it in nats, (n,)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Days:
+    """Actor-days as learners see them.
+
+    Attributes:
+        sums: (n, ``N_FEATURES``).
+        peaks: (n, ``N_PEAKS``).
+        scores: of the measures, (n, C).
+        active_days: of the actor before this one, (n,).
+        judged: the judgement by the online models alone.
+    """
+
+    sums: NDArray[np.floating]
+    peaks: NDArray[np.floating]
+    scores: NDArray[np.float64]
+    active_days: NDArray[np.int32]
+    judged: Judgement
+
+    def columns(self, names: Sequence[str]) -> NDArray[np.float64]:
+        """The columns of these names, (n, d)."""
+        tables = {
+            "sum": self.sums,
+            "peak": self.peaks,
+            "score": self.scores,
+            "today": self.judged.today,
+            "total": self.judged.accumulated,
+            "joint": self.judged.joint[:, None],
+            "active": self.active_days[:, None],
+        }
+        places = [LEARNABLE[name] for name in names]
+        return np.stack([tables[table][:, column].astype(np.float64) for table, column in places], axis=1)
+
+
+def _learnable() -> dict[str, tuple[str, int]]:
+    measures = [measure.name for detection in DETECTIONS.values() for measure in detection.measures]
+    found = {"joint": ("joint", 0), "active_days": ("active", 0)}
+    found |= {f"sum_{one.name.lower()}": ("sum", int(one)) for one in Feature}
+    found |= {f"peak_{one.name.lower()}": ("peak", int(one)) for one in Peak}
+    for table in ("score", "today", "total"):
+        found |= {f"{table}_{name}": (table, column) for column, name in enumerate(measures)}
+    return found
+
+
+LEARNABLE: Final = _learnable()
+"""The columns that a learner may ask for, and where ``Days`` has them."""
+
+
+class Learned:
+    """The learners of a bundle.
+
+    Args:
+        learners: may ask for ``LEARNABLE`` columns only; none changes nothing.
+    """
+
+    def __init__(self, learners: Sequence[Learner] = ()) -> None:
+        self.names = [learner.facts.name for learner in learners]
+        self.most = float(sum(learner.facts.limit for learner in learners))
+        """How many nats they add at most, together."""
+        self._learners = tuple(learners)
+
+    def reconsider(self, days: Days) -> Judgement:
+        """The judgement of the days with what the learners add to it."""
+        judged = days.judged
+        if not self._learners or not len(judged.level):
+            return judged
+        learned = np.stack([self._moved(learner, days) for learner in self._learners], axis=1)
+        return replace(judged, learned=learned, level=np.maximum(judged.level + learned.sum(axis=1), 0.0))
+
+    def _moved(self, learner: Learner, days: Days) -> NDArray[np.float64]:
+        facts = learner.facts
+        worth = learner.nats_many(days.columns(facts.features))
+        if facts.kind == "ranker":
+            return np.clip(worth - days.judged.level, -facts.limit, facts.limit)
+        return worth

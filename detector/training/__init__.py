@@ -1,0 +1,1 @@
+"""Batch retraining: exported days in, a bundle out."""

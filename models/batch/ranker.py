@@ -1,0 +1,130 @@
+"""The ranker: which days resemble those that analysts confirmed, and not those that they called false."""
+
+from dataclasses import dataclass, fields
+from typing import Any, Final
+
+import numpy as np
+
+from models.batch.fitted import Fitted, curve_of
+from models.contract import Bools, Floats, Ints
+
+TREES: Final = 64
+LEAST_LEAF: Final = 5
+LEAST_POSITIVE: Final = 10
+"""Confirmed days, of at least three people, below which there is nothing to learn from."""
+LEAST_PEOPLE: Final = 3
+HELD_OUT: Final = 0.3
+"""The share of the newest days on which a ranker is judged by people of whom it has seen nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Examples:
+    """Days to learn from.
+
+    Attributes:
+        X: what estimators see of n days, (n, d).
+        confirmed: whether an analyst confirmed each, (n,).
+        weights: what each says, (n,); classes are balanced beside that.
+        levels: of the days, nats, (n,).
+        people: whose each is, from 0, (n,).
+        days: since 1970, (n,).
+    """
+
+    X: Floats
+    confirmed: Bools
+    weights: Floats
+    levels: Floats
+    people: Ints
+    days: Ints
+
+    @property
+    def lack(self) -> str:
+        """Why nothing can be learned from them; "" if it can."""
+        persons = len(np.unique(self.people[self.confirmed]))
+        if self.confirmed.sum() >= LEAST_POSITIVE and persons >= LEAST_PEOPLE:
+            return ""
+        return (
+            f"{int(self.confirmed.sum())} confirmed days of {persons} people are too few for a ranker; "
+            f"it takes {LEAST_POSITIVE} of {LEAST_PEOPLE}"
+        )
+
+    def those(self, chosen: Bools) -> "Examples":
+        """The chosen (n,) of them."""
+        return Examples(*(getattr(self, field.name)[chosen] for field in fields(self)))
+
+
+@dataclass(frozen=True, slots=True)
+class Validation:
+    """How a ranker does on later days of other people than it was fitted on.
+
+    Attributes:
+        positives: confirmed days among them.
+        days: all of them.
+        precision: the average precision of the ranker's order.
+        before: the average precision of the order by level alone.
+    """
+
+    positives: int
+    days: int
+    precision: float
+    before: float
+
+
+def fit_ranker(examples: Examples, seed: int, estimator: Any = None) -> Fitted:
+    """Fit a random forest (Breiman 2001) that tells confirmed days from others.
+
+    What it ranks first is worth as much as the highest level, and so on down.
+
+    Args:
+        examples: the days.
+        seed: of the forest.
+        estimator: to be fitted instead: has ``fit``, with or without ``sample_weight``, and ``predict_proba``.
+    """
+    estimator = estimator if estimator is not None else _forest(seed)
+    _fit(estimator, examples)
+    chances = np.asarray(estimator.predict_proba(examples.X)[:, 1], np.float64)
+    return Fitted(estimator, *curve_of(chances, examples.levels))
+
+
+def validated(examples: Examples, seed: int, estimator: Any = None) -> Validation | None:
+    """Fit on the earlier days of some people, and judge by the later days of the others; ``None`` without any to judge.
+
+    Grouped and in the order of time, as one who would know neither the person nor the future.
+    """
+    # It takes longer to load than the rest of the program, and most of that never trains.
+    from sklearn.base import clone  # type: ignore[import-untyped] # noqa: PLC0415
+    from sklearn.metrics import average_precision_score  # type: ignore[import-untyped] # noqa: PLC0415
+
+    border = np.quantile(examples.days, 1.0 - HELD_OUT)
+    other = np.random.default_rng(seed).random(int(examples.people.max()) + 1)[examples.people] < 0.5
+    train = examples.those((examples.days <= border) & ~other)
+    test = examples.those((examples.days > border) & other)
+    if train.lack or not test.confirmed.any():
+        return None
+    estimator = clone(estimator) if estimator is not None else _forest(seed)
+    _fit(estimator, train)
+    return Validation(
+        int(test.confirmed.sum()),
+        len(test.days),
+        float(average_precision_score(test.confirmed, estimator.predict_proba(test.X)[:, 1])),
+        float(average_precision_score(test.confirmed, test.levels)),
+    )
+
+
+def _forest(seed: int) -> Any:
+    from sklearn.ensemble import RandomForestClassifier  # type: ignore[import-untyped] # noqa: PLC0415
+
+    return RandomForestClassifier(
+        n_estimators=TREES,
+        min_samples_leaf=LEAST_LEAF,
+        max_samples=0.5,
+        class_weight="balanced",
+        random_state=seed,
+    )
+
+
+def _fit(estimator: Any, examples: Examples) -> None:
+    from sklearn.utils.validation import has_fit_parameter  # type: ignore[import-untyped] # noqa: PLC0415
+
+    weighted = {"sample_weight": examples.weights} if has_fit_parameter(estimator, "sample_weight") else {}
+    estimator.fit(examples.X, examples.confirmed.astype(np.int64), **weighted)
