@@ -2,14 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from functools import lru_cache
 from hashlib import sha256
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Final
 
+import msgspec
 import numpy as np
 
-from alerts.bundles import SHORT
+from alerts.bundles import SHORT, Book
 from alerts.store import Store
 from detector.config import Config
 from detector.config_bundles import BundlesConfig
@@ -30,6 +32,9 @@ LEARNERS: Final = "scikit-learn"
 OPENED: Final = 4
 """Bundles that are kept open: opening one takes a third of a second, and each shard asks for its own."""
 
+OLDEST_DAYS: Final = 180
+"""The age of a champion from which on it is told as old: work and systems change within half a year."""
+
 
 @dataclass(frozen=True, slots=True)
 class BundleFiles:
@@ -48,6 +53,10 @@ class BundleFiles:
         paths = self.champion, self.challenger
         champion, challenger = (read_bundle(path, config) if path is not None else None for path in paths)
         return champion, challenger
+
+
+class _Made(msgspec.Struct, frozen=True):
+    created_at: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +101,21 @@ def registered(store: Store, digest: str, config: BundlesConfig) -> "Bundle":
         RefusedBundleError: as for ``accepted``.
     """
     return accepted(store.bundle(digest), digest, config)
+
+
+def trained_at(created_at: str) -> float:
+    """When a bundle was trained, Unix seconds, by what its manifest says.
+
+    >>> trained_at("2026-11-29T00:00:00+00:00")
+    1795910400.0
+    """
+    return datetime.fromisoformat(created_at).timestamp()
+
+
+def champion_trained(book: Book) -> float | None:
+    """When the present champion was trained, Unix seconds; ``None`` if there is none."""
+    found = [one.manifest for one in book.records if one.digest == book.roles.champion]
+    return trained_at(msgspec.json.decode(found[0], type=_Made).created_at) if found else None
 
 
 def present_bundles(

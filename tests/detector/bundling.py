@@ -71,7 +71,7 @@ def digest_of(body: bytes) -> str:
 
 def add(registry: Registry, name: str, body: bytes, owner: str = "dana") -> str:
     """Put a bundle into the registry, unseen; its digest."""
-    manifest = '{"data": {}}'
+    manifest = '{"data": {}, "created_at": "2026-11-29T00:00:00+00:00"}'
     record = BundleRecord(
         digest=digest_of(body), name=name, owner=owner, manifest=manifest, added_at=NOW, added_by="lee"
     )
