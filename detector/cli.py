@@ -20,6 +20,7 @@ from detector import (
     cli_db,
     cli_demo,
     cli_doctor,
+    cli_drift,
     cli_export,
     cli_feedback,
     cli_incidents,
@@ -80,6 +81,7 @@ app.command("backup")(cli_backup.backup)
 app.command("restore")(cli_backup.restore)
 app.command("doctor")(cli_doctor.doctor)
 app.command("probe")(cli_doctor.probe)
+app.command("drift")(cli_drift.drift)
 app.command("demo")(cli_demo.demo)
 
 

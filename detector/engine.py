@@ -9,14 +9,14 @@ from numpy.typing import NDArray
 from detector.amounts import complete
 from detector.budget import Budget
 from detector.calendar import DAY_S
-from detector.closing import Closed, Gate
+from detector.closing import YOUNG_DAYS, Closed, Gate
 from detector.columns import CROWD, Columns, Gather
 from detector.config import Config
 from detector.context import Context
 from detector.daybook import SLOTS, Daybook, Running
 from detector.detection import Detection
 from detector.detections import DETECTIONS
-from detector.drift import Drift, tally_of
+from detector.drift import Drift, tally_day
 from detector.errors import CheckpointError
 from detector.features import Feature
 from detector.learned import Days, Learned
@@ -82,7 +82,7 @@ class Engine:
         self.recent = Recent(config.profiles.recent_events)
         self.teller = Teller(self)
         self.lessons = Lessons()
-        self.drift = Drift(len(DETECTIONS))
+        self.drift = Drift(len(DETECTIONS), len(self.baselines.measures))
         self.learned, self.shadow = Learned(), Shadow(config)
         self.seeded = False
         """Whether the shard began with what others have learned, so that its warm-up is short."""
@@ -134,7 +134,8 @@ class Engine:
         ``actors`` has the ids of actors by their pseudonyms, as far as the context's lessons name them.
         """
         self.context = context
-        self.people.adopt(context.roster)
+        moved = self.people.adopt(context.roster)
+        self.drift.moved += moved if self.ready else 0
         self._follow(context)
         self._reserve()  # a day may close before the next event, and its groups be pooled
         rows = {name: row for name, actor in actors.items() if (row := self.people.find(actor)) is not None}
@@ -335,7 +336,7 @@ class Engine:
             if self.tap is not None:
                 self.tap.closed(Closing(day, rows, scores, judged, level, open_, past, by))
             self.levels[rows] = np.stack([np.full(len(rows), float(day)), np.maximum(level, past)], axis=1)
-            self._closed.append(Closed(day, rows, level, self.levels[rows, 1].copy(), self._nats(judged)))
+            self._closed.append(Closed(day, rows, level, self.levels[rows, 1].copy(), self._nats(day, rows, judged)))
             self.active_days += 1
             self.active = len(rows)
         self.daybook.close(day)
@@ -348,12 +349,14 @@ class Engine:
         sums, peaks = self.daybook.sums[rows, slot], self.daybook.peaks[rows, slot]
         return Days(sums, peaks, scores, self.people.active_days[rows], self.risk.score_many(rows, scores))
 
-    def _nats(self, judged: Judgement) -> NDArray[np.float64]:
+    def _nats(self, day: int, rows: NDArray[np.int64], judged: Judgement) -> NDArray[np.float64]:
         """Each detection's score of a closed day's actors, (n, D); (0, D) during the warm-up."""
         nats = self.teller.nats_many(judged)
         if not self.ready:
             return nats[:0]
-        self.drift.learn(tally_of(nats))
+        people, sums = self.people, self.daybook.sums[rows, day % SLOTS]
+        young = people.active_days[rows] <= YOUNG_DAYS
+        self.drift.learn(day, tally_day(nats, judged.today, people.groups[rows], young, sums))
         return nats
 
     def learn_pending(self) -> None:

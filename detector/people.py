@@ -105,20 +105,22 @@ class People:
         self._free = sorted(self._free + evicted.tolist(), reverse=True)
         return evicted
 
-    def adopt(self, roster: Mapping[str, Person]) -> None:
-        """Go by another roster from now on.
+    def adopt(self, roster: Mapping[str, Person]) -> int:
+        """Go by another roster from now on; how many became peers of others by that.
 
         Who has a role in it is a peer of that role from the next event on. Everybody else stays among the peers they
         have, for want of better knowledge: also who is not on it any more, and now is a stranger like any other. Rows
         and what is known of them stay; what strangers have too much is taken back when rows are next evicted.
         """
         self._follow(roster)
+        former = self.groups.copy()
         for row, actor in enumerate(self.ids):
             person = roster.get(actor) if actor else None
             self.persons[row] = person
             if person is not None and person.role:
                 self.groups[row] = self._group(self._peers_of(actor, person.role))
         self._strangers = self._count_strangers()
+        return int((self.groups != former).sum())
 
     def refine(self, refined: Callable[[str], str]) -> dict[int, int]:
         """From now on, compare people with those who do their kind of work, where their role is several.

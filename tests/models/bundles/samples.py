@@ -37,8 +37,9 @@ ESTIMATORS: Mapping[str, Any] = {
     "whitened": make_pipeline(StandardScaler(), PCA(2, whiten=True), GaussianMixture(1, random_state=1)),
     "boosting": HistGradientBoostingClassifier(max_iter=5, random_state=1),
     "logistic": make_pipeline(StandardScaler(), LogisticRegression()),
-    "trees": RandomForestClassifier(5, max_depth=4, random_state=1, n_jobs=2),
+    "trees": RandomForestClassifier(5, max_depth=4, random_state=1),
 }
+SHARES = np.array([0.0, 0.5, 0.9, 0.99, 0.995])
 RANKERS = ("boosting", "logistic", "trees")
 
 
@@ -63,18 +64,23 @@ def file(name: str) -> bytes:
     return dumped(fitted(name))
 
 
+@cache
+def curve(name: str) -> tuple[float, ...]:
+    """Its answers at quantiles of the training data; asked once, since threads add up in any order."""
+    values = days(1)[0]
+    answers = fitted(name).predict_proba(values)[:, 1] if name in RANKERS else -fitted(name).score_samples(values)
+    return tuple(np.quantile(answers, SHARES).tolist())
+
+
 def facts(name: str, **other: Any) -> LearnerFacts:
-    """What is said of it; its curve is that of its training data."""
-    ranks, values = name in RANKERS, days(1)[0]
-    shares = np.array([0.0, 0.5, 0.9, 0.99, 0.995])
-    answers = fitted(name).predict_proba(values)[:, 1] if ranks else -fitted(name).score_samples(values)
+    """What is said of it."""
     known = {
         "name": name,
-        "kind": "ranker" if ranks else "anomaly",
+        "kind": "ranker" if name in RANKERS else "anomaly",
         "features": FEATURES,
         "file": f"{name}.skops",
-        "scores": tuple(np.quantile(answers, shares).tolist()),
-        "nats": tuple((-np.log(1.0 - shares) + 0.0).tolist()),
+        "scores": curve(name),
+        "nats": tuple((-np.log(1.0 - SHARES) + 0.0).tolist()),
         "limit": 6.0,
     }
     return LearnerFacts(**(known | other))

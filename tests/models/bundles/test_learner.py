@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 
-from models.bundles import BundleError, Learner, dumped, open_bundle
+from models.bundles import BundleError, Learner, dumped, open_bundle, seal
 from models.errors import InputError
-from tests.models.bundles.samples import ESTIMATORS, KEY, days, facts, sealed
+from tests.models.bundles.samples import ESTIMATORS, KEY, days, facts, manifest, members, sealed
 
 VALUES, _ = days(3, 200)
 LEARNERS = {name: open_bundle(sealed(name), [KEY.public_key()]).learners[0] for name in ESTIMATORS}
@@ -108,8 +109,12 @@ def test_an_estimator_that_fails_or_gives_something_else_is_named() -> None:
 
 
 def test_threads_of_the_machine_that_trained_are_not_started_here() -> None:
-    assert ESTIMATORS["trees"].n_jobs == 2
-    assert LEARNERS["trees"]._estimator.n_jobs is None
+    """They add up the trees in the order in which they come to an end."""
+    eager = clone(ESTIMATORS["trees"]).set_params(n_jobs=2, verbose=1).fit(*days(1))
+    parts = members("trees") | {"trees.skops": dumped(eager)}
+    (learner,) = open_bundle(seal(manifest(facts("trees")), parts, KEY), [KEY.public_key()]).learners
+    assert (learner._estimator.n_jobs, learner._estimator.verbose) == (None, 0)
+    assert learner.nats_many(VALUES).tobytes() == LEARNERS["trees"].nats_many(VALUES).tobytes()
 
 
 def test_an_estimator_that_is_not_allowed_is_refused_before_it_is_written() -> None:
