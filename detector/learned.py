@@ -123,8 +123,6 @@ class Learned:
         return moved(facts.kind, worth, days.judged.level, facts.limit)
 
 
-def moved(
-    kind: str, worth: NDArray[np.float64], levels: NDArray[np.float64], limit: float
-) -> NDArray[np.float64]:
+def moved(kind: str, worth: NDArray[np.float64], levels: NDArray[np.float64], limit: float) -> NDArray[np.float64]:
     """By how many nats a learner moves levels (n,) of days that are worth so much to it, (n,)."""
     return np.clip(worth - levels, -limit, limit) if kind == "ranker" else worth

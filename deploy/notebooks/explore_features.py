@@ -27,14 +27,16 @@ from detector.training import Workbench
 bench = Workbench("features", config="innerwatch.toml")
 days = bench.days()
 weeks = days["day"].dt.to_period("W").dt.start_time
-print(f"{len(days):,} working days of {days['actor'].nunique()} people, {days['day'].min():%F} to {days['day'].max():%F}")
+print(
+    f"{len(days):,} working days of {days['actor'].nunique()} people, {days['day'].min():%F} to {days['day'].max():%F}"
+)
 
 # %% [markdown]
 # ## The dictionary
 #
-# Every column says in which unit it is, what it is about, when it is null and when it was known. `sum_` and `peak_` are what a
-# person did on the day; `value_` is what a detection measures, `normal_` and `peers_` what was normal before; `score_`, `today_`
-# and `total_` are how unusual that is, in nats.
+# Every column says in which unit it is, what it is about, when it is null and when it was known. `sum_` and `peak_`
+# are what a person did on the day; `value_` is what a detection measures, `normal_` and `peers_` what was normal
+# before; `score_`, `today_` and `total_` are how unusual that is, in nats.
 
 # %%
 dictionary = bench.dictionary()
@@ -45,7 +47,8 @@ dictionary.groupby(dictionary.index.str.partition("_").get_level_values(0)).agg(
 # %% [markdown]
 # ## How days are distributed
 #
-# Amounts differ by factors, so the axis is logarithmic; days without any are left out, and their share is in the title.
+# Amounts differ by factors, so the axis is logarithmic; days without any are left out, and their share is in the
+# title.
 
 # %%
 amounts = ["sum_touches", "sum_records", "sum_exported", "sum_unexplained"]
@@ -57,12 +60,13 @@ for axis, name in zip(axes, amounts, strict=True):
     axis.set(title=f"{name}: {1 - len(there) / len(days):.0%} without", xlabel="log10")
 axes[0].set_ylabel("days")
 axes[-1].legend(fontsize=6)
+figure.tight_layout()
 
 # %% [markdown]
 # ## One person beside the peers
 #
-# The person of the highest level. Normal is what the models expected before the day began, of this person and of the role; the
-# level below is what came of it.
+# The person of the highest level. Normal is what the models expected before the day began, of this person and of the
+# role; the level below is what came of it.
 
 # %%
 person = days.loc[days["level"].idxmax(), "actor"]
@@ -81,8 +85,8 @@ figure.tight_layout()
 # %% [markdown]
 # ## Does a feature drift?
 #
-# Quantiles week by week, and the population stability index of each week against the weeks before it: above 0.25 a feature is
-# usually said to have changed. Small weeks move it by chance.
+# Quantiles week by week, and the population stability index of each week against the weeks before it: above 0.25 a
+# feature is usually said to have changed. Small weeks move it by chance.
 
 # %%
 drifting = "sum_touches"
@@ -101,6 +105,7 @@ axes[0].legend()
 axes[1].bar(list(stability), list(stability.values()), width=3)
 axes[1].axhline(0.25, linestyle="--")
 axes[1].set_title("population stability index")
+figure.autofmt_xdate()
 
 # %% [markdown]
 # ## What is missing
@@ -120,8 +125,8 @@ dictionary.loc[missing.index.intersection(dictionary.index), ["nulls"]].assign(s
 # %% [markdown]
 # ## What moves together
 #
-# Rank correlations of how unusual the measures are. What is always unusual together says one thing twice, to a linear model at
-# least; a pair that seldom is, and is today, is what the joint model looks for.
+# Rank correlations of how unusual the measures are. What is always unusual together says one thing twice, to a linear
+# model at least; a pair that seldom is, and is today, is what the joint model looks for.
 
 # %%
 scores = days.loc[days["settled"], [name for name in days if name.startswith("score_")]]

@@ -37,8 +37,8 @@ days = bench.days()
 # ## What there is
 #
 # A row is a person's working day. `confirmed` says that analysts called it misuse, `weight` is 3 for a day that they
-# judged and 1 for a day at which nobody has looked. `days(known_by=...)` gives what was known before a day: a model that is
-# judged on June must not have been told in May what was found out in July.
+# judged and 1 for a day at which nobody has looked. `days(known_by=...)` gives what was known before a day: a model
+# that is judged on June must not have been told in May what was found out in July.
 
 # %%
 days.groupby("weight")[["confirmed"]].agg(["size", "sum"])
@@ -48,7 +48,7 @@ days.groupby("weight")[["confirmed"]].agg(["size", "sum"])
 #
 # Any estimator of scikit-learn that a bundle can keep, with `fit` and
 #
-# * `score_samples` or `decision_function` (low is anomalous) for `kind="anomaly"`, which raises levels by up to `limit` nats;
+# * `score_samples` or `decision_function` (low is anomalous) for `kind="anomaly"`, which raises levels by up to `limit`;
 # * `predict_proba` for `kind="ranker"`, which learns from verdicts and moves levels both ways.
 #
 # Features are those of the dictionary that are `learnable`: known at the moment at which a day is judged.
@@ -70,9 +70,10 @@ mine = Custom(
 # %% [markdown]
 # ## Is it worth anything?
 #
-# It is fitted to the earlier days of half of the people, by the verdicts given until then, and judges later days of the other
-# half: grouped and in the order of time, so that it knows neither the person nor the future. Beside it the online models
-# alone. Analysts have seen what the online models told them, which flatters those: to be nearly as good is good here.
+# It is fitted to the earlier days of half of the people, by the verdicts given until then, and judges later days of
+# the other half: grouped and in the order of time, so that it knows neither the person nor the future. Beside it the
+# online models alone. Analysts have seen what the online models told them, which flatters those: to be nearly as good
+# is good here.
 
 # %% tags=["yours"]
 comparison = bench.compare(mine)
@@ -83,8 +84,8 @@ comparison
 # %% [markdown]
 # ## Into the shadow
 #
-# Fitted to all days and signed, it is registered, and from the next look of a live run on it judges every day beside the
-# present models and tells nobody.
+# Fitted to all days and signed, it is registered, and from the next look of a live run on it judges every day beside
+# the present models and tells nobody.
 
 # %% tags=["yours"]
 bundle = bench.train("density.bundle", [mine], owner="dana", key="training.key")

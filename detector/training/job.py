@@ -208,9 +208,20 @@ def fitted(one: Custom, examples: Examples, seed: int) -> Fitted:
 
 def _called(one: Custom, fit: Callable[..., Any], examples: Any, seed: int) -> Any:
     try:
-        return fit(examples, seed, one.estimator)
+        return fit(examples, seed, _afresh(one.estimator, seed))
     except (ValueError, TypeError, AttributeError) as error:
         raise TrainingError(f"the learner {one.name!r} cannot be fitted: {str(error).splitlines()[0]}") from error
+
+
+def _afresh(estimator: Any, seed: int) -> Any:
+    """The estimator, not fitted, and drawing by the seed wherever it was given none of its own."""
+    from sklearn.base import clone  # type: ignore[import-untyped] # noqa: PLC0415
+
+    if estimator is None:
+        return None
+    mine = clone(estimator)
+    draws = [name for name, own in mine.get_params().items() if name.endswith("random_state") and own is None]
+    return mine.set_params(**dict.fromkeys(draws, seed))
 
 
 def _seen(examples: Examples, names: tuple[str, ...], wanted: tuple[str, ...]) -> Examples:

@@ -71,8 +71,7 @@ class Verdicts:
 
 
 def _judged(exported: Exported, time: TimeConfig, episode_days: float, until: int) -> Iterator[Judged]:
-    """Each alert's last verdict before a day that was not taken back, with the days from its first sign to its episode's
-    end."""
+    """Each alert's verdict that holds before a day, with the days from its first sign to its episode's end."""
     last: dict[str, tuple[float, str, str, float]] = {}
     calendar = Calendar(time.zone, time.country)
     for part in exported.partitions(COLUMNS):

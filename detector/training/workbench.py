@@ -3,7 +3,6 @@
 # ruff: noqa: PLC0415 - pandas and scikit-learn take seconds to load, which `innerwatch train` alone would pay twice
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -50,8 +49,8 @@ class Workbench:
         """The exported days, a row for each person's working day, in the order of time.
 
         Beside the columns of the export there are ``day``, a date, ``confirmed``, whether an analyst called the day
-        misuse, and ``weight``: 3 for a day that an analyst judged, 1 for one at which nobody has looked, 0 for one about
-        which a verdict says nothing.
+        misuse, and ``weight``: 3 for a day that an analyst judged, 1 for one at which nobody has looked, 0 for an
+        ordinary day of somebody who was confirmed.
 
         Args:
             columns: of the export; without any, all.
@@ -61,7 +60,7 @@ class Workbench:
         Raises:
             ExportError: a file cannot be read, or lacks a column.
         """
-        pandas = _pandas()
+        pd = _pandas()
         verdicts = self._verdicts(known_by)
         wanted = list(columns) or [column.name for column in TABLES[FEATURES].columns]
         parts = []
@@ -69,42 +68,43 @@ class Workbench:
             level = part.columns["level"] - part.columns["learned"]
             odd = level >= self.config.learning.gate_level
             confirmed, weight = verdicts.of_day(part.day, part.columns["actor"], odd)
-            frame = pandas.DataFrame({name: part.columns[name] for name in wanted})
+            frame = pd.DataFrame({name: part.columns[name] for name in wanted})
             parts.append(frame.assign(day=np.datetime64(part.day, "D"), confirmed=confirmed, weight=weight))
-        return pandas.concat(parts, ignore_index=True)
+        return pd.concat(parts, ignore_index=True)
 
     def dictionary(self) -> "pd.DataFrame":
         """What each column of the exported days is, by its name: type, unit, window, nulls, when known, meaning."""
-        pandas = _pandas()
+        pd = _pandas()
         columns = [
             {"name": one.name, "dtype": one.dtype, "unit": one.unit, "window": one.window, "nulls": one.nulls}
             | {"known": one.known, "meaning": one.meaning, "learnable": one.name in LEARNABLE}
             for one in TABLES[FEATURES].columns
         ]
-        return pandas.DataFrame(columns).set_index("name")
+        return pd.DataFrame(columns).set_index("name")
 
     def compare(self, learner: Custom) -> "pd.DataFrame":
         """How well confirmed days are found by the online models alone, and with a learner: a row for each.
 
-        The learner is fitted to the earlier days of half of the people, by verdicts that were given then, and both judge
-        the later days of the others, as a shard would. ``average_precision`` is over the days that analysts judged (of
-        the others nobody knows what they are), ``recall_at_budget`` the share of the confirmed days among the highest
-        levels, as many as the budget lets be told.
+        The learner is fitted to the earlier days of half of the people, by verdicts that were given then, and both
+        judge the later days of the others, as a shard would. ``average_precision`` is over the days that analysts
+        judged (of the others nobody knows what they are), ``recall_at_budget`` the share of the confirmed days among
+        the highest levels, as many as the budget lets be told. Analysts have looked at what the online models told, so
+        that both flatter those.
 
         Raises:
             TrainingError: there are too few days or verdicts, or the estimator cannot be fitted or kept in a bundle.
         """
-        pandas = _pandas()
+        pd = _pandas()
         train, test = self._halves(learner)
+        with_it = np.maximum(test.levels + self._nats(learner, train, test), 0.0)
         if not test.confirmed.any() or not (test.weights > 1.0)[~test.confirmed].any():
             raise TrainingError(
-                "on the later days that a learner is judged by, analysts have confirmed none, or denied none; export more "
-                "days with their labels"
+                "of the later days by which a learner is compared, analysts have confirmed none, or denied none; "
+                "export more days with their labels"
             )
-        with_it = np.maximum(test.levels + self._nats(learner, train, test), 0.0)
         budget = int(np.ceil(self.config.risk.budget / 1000.0 * len(test.days)))
         rows = [_quality(test, levels, budget) for levels in (test.levels, with_it)]
-        return pandas.DataFrame(rows, index=["online", learner.name])
+        return pd.DataFrame(rows, index=["online", learner.name])
 
     def train(self, out: Place, learners: Sequence[Custom], *, owner: str = "", key: Place | None = None) -> Bundle:
         """Fit learners to all days and write them as a bundle, which has the file's name without its ending.
@@ -123,7 +123,9 @@ class Workbench:
         path, settings = Path(out), self.config.training
         owner, place = owner or settings.owner, key or settings.key_file
         if not owner or place is None:
-            raise TrainingError("a bundle has an owner and is signed; give owner and key, as innerwatch bundles key makes")
+            raise TrainingError(
+                "a bundle has an owner and is signed; give owner and key, as innerwatch bundles key makes"
+            )
         if path.exists():
             raise TrainingError(f"{path}: exists already; name a file that does not")
         signer = read_private_key(Path(place))
@@ -172,23 +174,13 @@ class Workbench:
             raise TrainingError("there are no earlier days to learn from; export more days")
         if learner.kind == "ranker" and train.lack:
             raise TrainingError(f"{learner.name} cannot be compared: {train.lack}")
-        fit = fitted(_afresh(learner), train, self.config.training.seed)
+        fit = fitted(learner, train, self.config.training.seed)
         try:
             dumped(fit.estimator)
             worth = Learner(facts_of(learner, fit), fit.estimator).nats_many(test.X)
         except BundleError as error:
             raise TrainingError(f"the learner {learner.name!r} cannot be kept in a bundle: {error}") from error
         return moved(learner.kind, worth, test.levels, learner.limit)
-
-
-def _afresh(learner: Custom) -> Custom:
-    """The learner with an estimator of its own, so that what is fitted here is not what the caller has."""
-    from sklearn.base import clone  # type: ignore[import-untyped]
-
-    try:
-        return replace(learner, estimator=clone(learner.estimator)) if learner.estimator is not None else learner
-    except TypeError as error:
-        raise TrainingError(f"the learner {learner.name!r} is no estimator of scikit-learn: {error}") from error
 
 
 def _quality(days: Examples, levels: NDArray[np.float64], budget: int) -> dict[str, Any]:
@@ -207,7 +199,7 @@ def _quality(days: Examples, levels: NDArray[np.float64], budget: int) -> dict[s
 
 def _pandas() -> Any:
     try:
-        import pandas
+        import pandas as pd
     except ImportError as error:
         raise TrainingError("frames are pandas', which is not here; pip install 'innerwatch[notebooks]'") from error
-    return pandas
+    return pd

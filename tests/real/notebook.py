@@ -4,30 +4,31 @@ The notebook runs in the folder, and is left there with its outputs. A process o
 threads outlive what a test can wait for.
 """
 
+import os
 import sys
 from pathlib import Path
-from typing import Any, Final
+from tempfile import TemporaryDirectory
+from typing import Final
 
 import jupytext
 import nbformat
 from nbclient import NotebookClient
+from traitlets.config import Config
 
-CELL_S: Final = 600
+START_S: Final = 600
+CELL_S: Final = 900
 
 
-def executed(text: Path, folder: Path) -> Path:
-    """The notebook with its outputs; raises on the first cell that does."""
+def executed(text: Path, folder: Path) -> None:
+    """Write the notebook with its outputs; raises what its first cell that fails has raised."""
     notebook = jupytext.read(text)
-    NotebookClient(notebook, timeout=CELL_S, resources={"metadata": {"path": str(folder)}}).execute()
-    place = folder / f"{text.stem}.ipynb"
-    nbformat.write(notebook, place)
-    return place
-
-
-def outputs(notebook: Any, kind: str) -> list[Any]:
-    """What the cells of a notebook show of a MIME type, in order."""
-    shown = [one for cell in notebook.cells for one in cell.get("outputs", [])]
-    return [one["data"][kind] for one in shown if kind in one.get("data", {})]
+    with TemporaryDirectory(prefix="kernel-") as sockets:  # whose paths must be short; no port has to be free
+        os.environ["JUPYTER_RUNTIME_DIR"] = sockets
+        config = Config({"KernelManager": {"transport": "ipc", "ip": f"{sockets}/socket"}})
+        place = {"metadata": {"path": str(folder)}}
+        client = NotebookClient(notebook, timeout=CELL_S, startup_timeout=START_S, config=config, resources=place)
+        client.execute()
+    nbformat.write(notebook, folder / f"{text.stem}.ipynb")
 
 
 if __name__ == "__main__":
