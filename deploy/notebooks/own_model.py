@@ -48,7 +48,7 @@ days.groupby("weight")[["confirmed"]].agg(["size", "sum"])
 #
 # Any estimator of scikit-learn that a bundle can keep, with `fit` and
 #
-# * `score_samples` or `decision_function` (low is anomalous) for `kind="anomaly"`, which raises levels by up to `limit`;
+# * `score_samples` or `decision_function` (low is anomalous) for `kind="anomaly"`, which adds up to `limit` to a level;
 # * `predict_proba` for `kind="ranker"`, which learns from verdicts and moves levels both ways.
 #
 # Features are those of the dictionary that are `learnable`: known at the moment at which a day is judged.
