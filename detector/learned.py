@@ -6,7 +6,7 @@ was fitted on an export is applied to the same numbers.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,9 @@ from numpy.typing import NDArray
 from detector.detections import DETECTIONS
 from detector.features import Feature, Peak
 from detector.risk import Judgement
+
+if TYPE_CHECKING:
+    from models.bundles import Bundle
 
 
 class Facts(Protocol):
@@ -123,3 +126,8 @@ class Learned:
         if facts.kind == "ranker":
             return np.clip(worth - days.judged.level, -facts.limit, facts.limit)
         return worth
+
+
+def learned_of(bundle: "Bundle | None") -> Learned:
+    """The learners of a bundle; none change nothing."""
+    return Learned(bundle.learners, bundle.manifest.name) if bundle is not None else Learned()
