@@ -63,7 +63,8 @@ packages:
 		npm install --prefix .venv/node --no-audit --no-fund --silent @grafana/schema@11.6.0 typescript@5.8 ; } || \
 		echo "no npm: tests that need Node.js with Grafana's types are skipped" >&2
 
-test: lint packages  ## everything: lint, the fast tests, then the slow ones
+test: $(READY)  ## everything: lint, the fast tests, then the slow ones
+	$(MAKE) --jobs=2 --output-sync lint packages
 	$(BIN)/pytest -q -n 2 -m "not slow"
 	$(BIN)/pytest -q -n 2 -m slow
 
