@@ -168,9 +168,16 @@ def test_what_a_learner_draws_it_draws_by_the_seed_even_if_it_was_given_none() -
 
 
 @pytest.mark.parametrize(
-    "estimator", ["os.system", "sklearn.metrics.accuracy_score", "sklearn.nothing.Here", "GaussianMixture"]
+    "estimator",
+    [
+        "os.system",
+        "sklearn.metrics.accuracy_score",
+        "sklearn.nothing.Here",
+        "GaussianMixture",
+        "sklearn.svm.OneClassSVM",
+    ],
 )
-def test_what_is_no_estimator_of_scikit_learn_is_refused(estimator: str) -> None:
+def test_what_is_no_estimator_that_a_bundle_keeps_is_refused_before_anything_is_read(estimator: str) -> None:
     with pytest.raises(TrainingError, match=r"training\.learners\.own"):
         learners_of({"own": LearnerConfig(kind="anomaly", features=("joint",), estimator=estimator)})
 
