@@ -80,6 +80,6 @@ def _estimator(name: str, config: LearnerConfig) -> Any:
         raise TrainingError(f"training.learners.{name}: {config.estimator} cannot be made ({error})") from error
     kept = ", ".join(sorted(one.rpartition(".")[2] for one in ESTIMATORS))
     raise TrainingError(
-        f"training.learners.{name}: {config.estimator!r} is no estimator that a bundle keeps; name one of {kept}, with its "
-        "module: sklearn.mixture.GaussianMixture"
+        f"training.learners.{name}: {config.estimator!r} is no estimator that a bundle keeps; name one of {kept}, "
+        "with its module: sklearn.mixture.GaussianMixture"
     )
