@@ -30,7 +30,7 @@ from detector.keeper import Keeper, Setting
 from detector.live import Live, Log
 from detector.lookout import Lookout
 from detector.memory import map_large_arrays
-from detector.replaying import feeds_of, read_through, setting_of
+from detector.replaying import NoLetters, feeds_of, read_through, setting_of
 from detector.shard import SHARD, Known, Shard
 from streams import StreamError, Tokens, load_or_create_key
 
@@ -221,7 +221,7 @@ def export(
         KeyboardInterrupt: a signal asked to stop; nothing is left of the export.
         StreamError, DetectorError, AlertsError: in words for the person who started it.
     """
-    from detector.export.job import NoLetters, write  # noqa: PLC0415 - pyarrow need not be there
+    from detector.export.job import write  # noqa: PLC0415 - pyarrow need not be there
 
     with ExitStack() as stack, _stopping() as stop:
         setting = replace(setting_of(config, tokens, recorded, stack), letters=NoLetters())

@@ -62,7 +62,8 @@ def _command(wanted: Wanted) -> Callable[..., None]:
         contexts: CONTEXTS = None,
     ) -> None:
         _require_pyarrow()
-        from detector.export.job import Order, span_of
+        from detector.export.job import Order
+        from detector.span import span_of
 
         tables = {table for one in (wanted, *(also or ())) for table in TABLES[one]}
         settings = _settings(config, Inputs(tuple(events or ()), mapping, roster, None, honey, None))
@@ -95,8 +96,9 @@ def labels(
     """Give the verdicts on alerts, with the times at which they were given and taken back."""
     _require_pyarrow()
     from detector.config import load_config
-    from detector.export.job import LABELS, Order, span_of, write_labels
+    from detector.export.job import LABELS, Order, write_labels
     from detector.home import Home
+    from detector.span import span_of
 
     settings = configured(config, state=state) if state is not None else load_config(config)
     span = span_of(_iso(first), _iso(last))
