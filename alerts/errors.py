@@ -8,6 +8,8 @@ AlertsError
 ├── IncidentError        an incident cannot be changed as was asked
 │   └── ChangedError         somebody was faster
 ├── AccessError          a token cannot be given as was asked
+├── RegistryError        a bundle cannot be used as was asked
+│   └── OvertakenError       somebody was faster
 ├── ReceiverError        a receiver's configuration or secret cannot be used
 ├── RefusedError         what a sender says is not taken
 │   ├── ForgedError          nobody who knows its secret has sent it
@@ -18,6 +20,7 @@ AlertsError
     ├── StaleOwnerError      the shard has a newer owner
     ├── UnknownSnapshotError no snapshot of the shard has this name
     ├── UnknownContextError  no context has this digest
+    ├── UnknownBundleError   no bundle has this name or digest
     ├── UnknownAlertError    no alert has this id
     └── AmbiguousAlertError  several alerts begin with this id
 ```
@@ -50,6 +53,14 @@ class ChangedError(IncidentError):
 
 class AccessError(AlertsError, ValueError):
     """A token cannot be given: its name is taken, reserved or none."""
+
+
+class RegistryError(AlertsError, ValueError):
+    """A bundle's role, owner or name does not allow what was asked."""
+
+
+class OvertakenError(RegistryError):
+    """Somebody has done something with a bundle since whoever acts has looked."""
 
 
 class ReceiverError(AlertsError, ValueError):
@@ -94,6 +105,10 @@ class UnknownSnapshotError(StoreError, LookupError):
 
 class UnknownContextError(StoreError, LookupError):
     """The store holds no context of this digest."""
+
+
+class UnknownBundleError(StoreError, LookupError):
+    """The store holds no bundle of this name or digest, or several."""
 
 
 class UnknownAlertError(StoreError, LookupError):

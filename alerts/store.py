@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
-from alerts import contexts, feedback, labels, outbox, schema, sqlite, tables
+from alerts import bundles, contexts, feedback, labels, outbox, schema, sqlite, tables
 from alerts.alert import Alert
 from alerts.checkpoint import Checkpoint
 from alerts.contents import Contents, contents
@@ -19,6 +19,7 @@ from alerts.errors import (
     StaleOwnerError,
     StoreError,
     UnknownAlertError,
+    UnknownBundleError,
     UnknownContextError,
     UnknownSnapshotError,
 )
@@ -235,6 +236,26 @@ class Store:
         """What verdicts say to the detector and nobody has taken back, in order."""
         with self._transaction() as connection:
             return feedback.given(connection)
+
+    def bundle_roles(self) -> bundles.Roles:
+        """Which bundles are champion and challenger now."""
+        with self._transaction() as connection:
+            return bundles.roles_of(bundles.acts_of(connection))
+
+    def bundle(self, digest: str) -> bytes:
+        """The bytes of the bundle of this digest.
+
+        Raises:
+            UnknownBundleError: there is none.
+        """
+        with self._transaction() as connection:
+            body = bundles.body_of(connection, digest)
+        if body is None:
+            raise UnknownBundleError(
+                f"{self._place}: no bundle {digest[: bundles.SHORT]}, by which a shard was judged; add it by "
+                "innerwatch bundles add FILE"
+            )
+        return body
 
     def labels(self) -> list[labels.Label]:
         """Every verdict that was ever given on an alert, by when, then alert."""

@@ -21,7 +21,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import Double
 
-VERSIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009")
+VERSIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010")
 """The schema's versions, oldest first, as the files of `alerts/migrations/versions` are numbered."""
 
 metadata = MetaData()
@@ -230,6 +230,31 @@ cursors = Table(
     metadata,
     Column("receiver", ordered(64), primary_key=True),
     Column("time", Double, nullable=False),
+)
+
+bundles = Table(
+    "bundles",
+    metadata,
+    Column("digest", ordered(64), primary_key=True),
+    Column("name", ordered(64), nullable=False, unique=True),
+    Column("owner", String, nullable=False),
+    Column("manifest", Text, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("added_at", Double, nullable=False),
+    Column("added_by", String, nullable=False),
+)
+
+# What was done with them, in order; their roles follow from this alone.
+bundle_acts = Table(
+    "bundle_acts",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("digest", ordered(64), nullable=False),
+    Column("act", String(16), nullable=False),
+    Column("at", Double, nullable=False),
+    Column("by", String, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("report", String(64), nullable=False),
 )
 
 # One statement, so that of two that are the first at once the second counts on instead of failing.

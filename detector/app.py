@@ -20,8 +20,9 @@ from alerts.desk import DESK
 from alerts.errors import StoreError
 from alerts.outbox import Delivery
 from alerts.store import Store
+from detector.bundles import BundleFiles
 from detector.config import Config, StateConfig
-from detector.context import Context, present_context, with_lessons
+from detector.context import Context, present_context
 from detector.endpoint import served
 from detector.errors import ConfigError
 from detector.feed import Feed
@@ -175,6 +176,7 @@ def replay(
     dead_letters: Path,
     watch: Callable[[Feed], None] | None = None,
     recorded: StateConfig | None = None,
+    bundles: BundleFiles | None = None,
 ) -> Replayed:
     """Judge a log to its end, from the last checkpoint if state is kept; of a topic, each partition in turn.
 
@@ -185,12 +187,13 @@ def replay(
         watch: called after every batch.
         recorded: the state of a live run, whose changes of context are met again where it met them; what the
             configuration says of a context is then left aside.
+        bundles: judge instead of those of the registry, if there are any.
 
     Raises:
         StreamError, DetectorError, AlertsError: in words for the person who started it.
     """
     with ExitStack() as stack, _stopping() as stop:
-        setting = setting_of(config, tokens, recorded, stack)
+        setting = setting_of(config, tokens, recorded, stack, bundles)
         home, context = setting.home, setting.context
         feeds = [stack.enter_context(closing(feed)) for feed in feeds_of(setting, dead_letters)]
         for feed in feeds:
@@ -346,10 +349,10 @@ def _hand(config: Config, tokens: Tokens, stack: ExitStack) -> "Feed | Worker":
 
 
 def _lookout(config: Config, tokens: Tokens, store: Store, first: Context) -> Lookout:
-    """Looks again at the context's topic and at verdicts; files are read at the start alone."""
+    """Looks again at the context's topic, at verdicts and at bundles; files are read at the start alone."""
 
     def read() -> Context:
-        return present_context(config, tokens, store) if config.context.topic else with_lessons(lookout.context, store)
+        return present_context(config, tokens, store, lookout.context)
 
     lookout = Lookout(read, first, config.context.refresh_s, time.monotonic)
     return lookout

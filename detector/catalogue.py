@@ -82,6 +82,11 @@ RUN: Final = (
         "Shards that came, went, changed context, were refused.",
         ("event",),
     ),
+    Metric(
+        "innerwatch_context_complaints",
+        "gauge",
+        "What of the context could not be taken over: entries of its topic, a refused bundle, a failed look.",
+    ),
     Metric("innerwatch_lag_records", "gauge", "Records in the partition that were not read yet.", ("shard",)),
     Metric("innerwatch_silent_seconds", "gauge", "Time since the last record.", ("shard",)),
     Metric("innerwatch_poll_seconds", "histogram", "Time to wait for records from Kafka."),

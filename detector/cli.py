@@ -16,6 +16,7 @@ import typer
 
 from detector import (
     cli_backup,
+    cli_bundles,
     cli_db,
     cli_demo,
     cli_doctor,
@@ -29,6 +30,8 @@ from detector import (
 )
 from detector.cli_options import (
     BUDGET,
+    BUNDLE,
+    CHALLENGER,
     CONFIG,
     OUT,
     REVEAL,
@@ -65,6 +68,7 @@ app.command("rekey")(cli_rekey.rekey)
 app.add_typer(cli_incidents.incidents, name="incidents")
 app.add_typer(cli_feedback.feedback, name="feedback")
 app.add_typer(cli_feedback.exceptions, name="exceptions")
+app.add_typer(cli_bundles.bundles, name="bundles")
 app.add_typer(cli_incidents.silences, name="silences")
 app.add_typer(cli_incidents.deliveries, name="deliveries")
 app.add_typer(cli_incidents.receivers, name="receivers")
@@ -97,19 +101,25 @@ def replay(  # noqa: PLR0913 - each parameter is one option
         Path | None,
         typer.Option(help="The configuration or state folder of a run, to meet its changes of context where it did."),
     ] = None,
+    bundle: BUNDLE = None,
+    challenger: CHALLENGER = None,
 ) -> None:
     """Judge a log to its end and give one line for each alert in its final state."""
     inputs = Inputs(tuple(events or ()), mapping, roster, assignments, honey, vips)
     settings = configured(config, inputs, budget, state)
     from detector.app import dead_letters_path
     from detector.app import replay as replay_log
+    from detector.bundles import BundleFiles
     from detector.cli_progress import progress
     from detector.report import summary
 
     tokens = tokens_of(settings)
+    letters = dead_letters_path(settings, out)
+    bundles = BundleFiles(bundle, challenger) if bundle or challenger else None
     with progress("replaying") as report:
-        letters = dead_letters_path(settings, out)
-        done = replay_log(settings, tokens, letters, lambda feed: report(*feed.source.progress), recorded_in(contexts))
+        done = replay_log(
+            settings, tokens, letters, lambda feed: report(*feed.source.progress), recorded_in(contexts), bundles
+        )
     if not done.complete:
         more = "run the same command again to go on" if state else "with --state DIR it could be resumed"
         say(f"interrupted; {more}")

@@ -21,6 +21,9 @@ OUT = Annotated[Path | None, typer.Option(help="The file for the alerts instead 
 REVEAL = Annotated[bool, typer.Option("--reveal", help="Real ids instead of pseudonyms.")]
 BUDGET = Annotated[float | None, typer.Option(help="Alerts in 1,000 employee-days that the team can read.")]
 
+BUNDLE = Annotated[Path | None, typer.Option(help="A bundle that judges, of a key in bundles.trusted_keys.")]
+CHALLENGER = Annotated[Path | None, typer.Option(help="A bundle that is scored beside it and never tells.")]
+
 
 @dataclass(frozen=True, slots=True)
 class Inputs:

@@ -8,7 +8,9 @@ import msgspec
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from detector.config_api import ApiConfig
+from detector.config_bundles import BundlesConfig
 from detector.config_delivery import DeliveryConfig, ReceiverConfig, known_zone
+from detector.config_training import TrainingConfig
 from detector.errors import ConfigError
 from detector.section import Section as _Section
 
@@ -233,6 +235,8 @@ class Config(_Section):
     run: RunConfig = RunConfig()
     delivery: DeliveryConfig = DeliveryConfig()
     api: ApiConfig = ApiConfig()
+    training: TrainingConfig = TrainingConfig()
+    bundles: BundlesConfig = BundlesConfig()
 
     @model_validator(mode="after")
     def _topics_apart(self) -> "Config":
@@ -343,8 +347,10 @@ def _moved(section: Section, folder: Path) -> Section:
     for key, value in section:
         if isinstance(value, _Section):
             moved[key] = _moved(value, folder)
-        elif isinstance(value, Path) and not value.is_absolute():
+        elif isinstance(value, Path):
             moved[key] = folder / value
+        elif isinstance(value, tuple) and any(isinstance(one, Path) for one in value):
+            moved[key] = tuple(folder / path for path in value)
     return section.model_copy(update=moved)
 
 

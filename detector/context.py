@@ -14,6 +14,7 @@ import zstandard
 from numpy.typing import NDArray
 
 from alerts.store import Store
+from detector.bundles import present_bundles
 from detector.calendar import Calendar, read_overrides
 from detector.config import Config, TimeConfig
 from detector.errors import CheckpointError, ContextError
@@ -63,7 +64,7 @@ class Context:
 
     @property
     def _canonical(self) -> bytes:
-        """JSON of what the detector uses and no more: no names, planted subjects as tokens, bundles as digests."""
+        """JSON of what the detector uses and no more: no names of people, and tokens and digests for the rest."""
         people = [
             _Row(one.id, one.role, one.department, one.zone.key if one.zone else "", one.shift, one.leave)
             for _, one in sorted(self.roster.items())
@@ -183,13 +184,30 @@ def read_context(config: Config, tokens: Tokens) -> Context:
     )
 
 
-def present_context(config: Config, tokens: Tokens, store: Store | None) -> Context:
-    """Everything that is known now: ``read_context`` and what analysts' verdicts in the store say.
+def present_context(config: Config, tokens: Tokens, store: Store | None, former: Context | None = None) -> Context:
+    """Everything that is known now: ``read_context``, and what the store says of verdicts and of bundles.
+
+    Args:
+        config: what is read.
+        tokens: of the key of this installation.
+        store: has verdicts and the registry of bundles; ``None`` leaves both as they were.
+        former: what a live run had until now: files are not read again, and a champion that is refused is complained of
+            and leaves the former one. The same one is given back if nothing has changed.
 
     Raises:
         ContextError, SourceError, StoreError: as there, or the store cannot be read.
+        RefusedBundleError: the champion is refused, and there is no former context.
     """
-    return with_lessons(read_context(config, tokens), store)
+    again = former is not None and not config.context.topic
+    read = former if former is not None and again else read_context(config, tokens)
+    if store is None:
+        return read
+    known = with_lessons(read, store)
+    champion, challenger, refused = present_bundles(store, config.bundles, former)
+    complaints = (*(() if again else read.complaints), *refused)
+    if known.champion is champion and known.challenger is challenger and known.complaints == complaints:
+        return known
+    return replace(known, champion=champion, challenger=challenger, complaints=complaints)
 
 
 def with_lessons(context: Context, store: Store | None) -> Context:

@@ -15,7 +15,13 @@ from detector.doctor_files import (
     look_at_source,
     look_at_state,
 )
-from detector.doctor_services import look_at_broker, look_at_database, look_at_ports, look_at_receivers
+from detector.doctor_services import (
+    look_at_broker,
+    look_at_bundles,
+    look_at_database,
+    look_at_ports,
+    look_at_receivers,
+)
 from detector.errors import ConfigError, DetectorError
 from detector.examination import Check, Grade, Patient
 from streams import StreamError
@@ -29,6 +35,7 @@ LOOKS: Final[dict[str, Callable[[Patient], Iterator[Check]]]] = {
     "state": look_at_state,
     "database": look_at_database,
     "snapshots": look_at_snapshots,
+    "bundles": look_at_bundles,
     "broker": look_at_broker,
     "receivers": look_at_receivers,
     "metrics": look_at_ports,

@@ -1,4 +1,4 @@
-"""What `innerwatch doctor` looks at around this machine: database, broker, receivers, and its own ports."""
+"""What `innerwatch doctor` looks at around this machine: database, bundles, broker, receivers, its own ports."""
 
 import errno
 import socket
@@ -7,15 +7,17 @@ from contextlib import closing
 from pathlib import Path
 from typing import Final
 
+from alerts.bundles import SHORT
 from alerts.database import Database
-from alerts.errors import ReceiverError
+from alerts.errors import ReceiverError, StoreError
 from alerts.place import database_url
 from alerts.schema import require_current, version_of
+from detector.bundles import present_bundles
 from detector.config import MetricsConfig
 from detector.deliver import open_named
-from detector.errors import MetricsError
+from detector.errors import CheckpointError, MetricsError
 from detector.examination import Check, Grade, Patient
-from detector.home import database_of
+from detector.home import Home, database_of
 from detector.probe import probed
 from detector.topics import described_topics
 
@@ -50,6 +52,24 @@ def look_at_database(patient: Patient) -> Iterator[Check]:
             yield Check("database", Grade.WARN, f"its clock is {how}; let both follow one time server")
         else:
             yield Check("database", Grade.OK, f"its clock is {how}")
+
+
+def look_at_bundles(patient: Patient) -> Iterator[Check]:
+    """The present champion and challenger can be taken here; what is wrong with the database is not told again."""
+    state = patient.config.state
+    if not state.kept:
+        return
+    try:
+        home = Home(state, read_only=True)
+    except (CheckpointError, StoreError):
+        return
+    with closing(home):
+        champion, challenger, refused = present_bundles(home.store, patient.config.bundles, None)
+    for role, one in (("champion", champion), ("challenger", challenger)):
+        if one is not None:
+            yield Check("bundles", Grade.OK, f"{role}: {one.manifest.name} ({one.digest[:SHORT]})")
+    for words in refused:
+        yield Check("bundles", Grade.WARN, words)
 
 
 def look_at_broker(patient: Patient) -> Iterator[Check]:

@@ -6,6 +6,8 @@
             ColumnError     one value of it
         CheckpointError     a state folder, snapshot or the record of a position
         RefusedBundleError  a bundle cannot be taken here
+        TrainingError       a bundle cannot be trained
+        ReportError         a report that does not speak for a promotion
         BackupError         a backup cannot be made, or is none, or cannot be restored here
         MetricsError        the endpoint of the metrics cannot be opened
         ApiError            the API cannot be served as it is configured
@@ -46,6 +48,10 @@ class RefusedBundleError(DetectorError):
     """A bundle is not trusted, damaged, or made of other features or by another scikit-learn: names it."""
 
 
+class ReportError(DetectorError):
+    """A report of a backtest is none, or does not speak for the bundle: names the file and what to do."""
+
+
 class BackupError(DetectorError):
     """A backup cannot be made or restored: names the folder and what to do."""
 
@@ -64,6 +70,10 @@ class TopicsError(DetectorError):
 
 class UnreadableError(DetectorError):
     """Not one record of a log could be read: names the format and how to find the right one."""
+
+
+class TrainingError(DetectorError):
+    """A bundle cannot be trained: names the export, the learner or the key and what to do."""
 
 
 class ExportError(DetectorError):

@@ -100,7 +100,7 @@ class Keeper:
         self._checkpoints: Checkpoints | None = None
         own = None
         if setting.home is not None:
-            own = History(setting.home.store, setting.config, setting.tokens)
+            own = History(setting.home.store, setting.config, setting.tokens, setting.history)
             self._checkpoints = setting.home.checkpoints(name)
             self.resumed = self._checkpoints.latest()
         self._trail = Trail(name, setting.context, own, setting.history)
@@ -256,6 +256,8 @@ class Keeper:
             self.position = saved.position
             if setting.adopts or not feed.get("changes"):  # a state from before contexts were recorded has none
                 self.adopt(setting.context)
+            if self._trail.stranded is not None:
+                raise self._trail.stranded
         self._replayed = feed["replayed"]
         if setting.home is not None and setting.letters is None:
             self.dead_letters = setting.home.dead_letters(name)

@@ -132,10 +132,12 @@ class Live:
         context, trouble = lookout.context, lookout.trouble
         if context.digest != self._context:
             self._context = context.digest
-            people, honey = len(context.roster), len(context.honey)
-            lessons = len(context.lessons)
-            self._log.info("context", digest=context.digest[:12], people=people, planted=honey, lessons=lessons)
+            facts = {"people": len(context.roster), "planted": len(context.honey), "lessons": len(context.lessons)}
+            used = {"champion": context.champion, "challenger": context.challenger}
+            bundles = {role: one.digest[:12] for role, one in used.items() if one is not None}
+            self._log.info("context", digest=context.digest[:12], **facts, **bundles)
         complaints = trouble, *context.complaints
+        self.metrics.update_complaints(sum(map(bool, complaints)))
         for words in complaints if complaints != self._complaints else ():
             if words:
                 self._log.warning("context", why=words)

@@ -1,15 +1,11 @@
 """Looks at what is known beside the events, again and again, for a run that does not end."""
 
 from collections.abc import Callable
-from typing import Final
 
 from alerts.errors import AlertsError
 from detector.context import Context
 from detector.errors import DetectorError
 from streams import StreamError
-
-FRESH_S: Final = 5.0
-"""When a shard comes from another worker, what was seen so recently is not looked at again."""
 
 
 class Lookout:

@@ -63,7 +63,7 @@ def upgraded(config: StateConfig) -> tuple[str, str | None, str]:
 
 
 def resting_shards(config: Config, tokens: Tokens) -> list[Shard]:
-    """The shards as the state of the configuration has them; where none is kept, one that knows nothing.
+    """The shards as the state of the configuration has them, without bundles; without a state one that knows nothing.
 
     Raises:
         CheckpointError: there is no state, or a damaged one.
@@ -76,7 +76,7 @@ def resting_shards(config: Config, tokens: Tokens) -> list[Shard]:
         for name in home.store.shards():
             state = home.saved(name).state
             digest = unpacked_values(state["feed"]).get("context", "")
-            context = history.context(digest) if digest else read_context(config, tokens)
+            context = history.without_bundles(digest) if digest else read_context(config, tokens)
             shard = Shard(name, config, context, tokens, lambda _: None)
             shard.restore(state)
             shards.append(shard)

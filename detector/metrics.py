@@ -96,6 +96,10 @@ class Metrics:
         for shard, lag in worker.lag().items():
             self._gauges["innerwatch_lag_records"].labels(shard).set(lag)
 
+    def update_complaints(self, count: int) -> None:
+        """Take over how much there is to complain of in what is known beside the events."""
+        self._gauges["innerwatch_context_complaints"].set(count)
+
     def update_presence(self, silent: Mapping[str, float], uncommitted: Mapping[str, float]) -> None:
         """Take over for how many seconds each shard that is here has had no record, and no checkpoint of one."""
         for shard, seconds in silent.items():

@@ -3,9 +3,11 @@
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+from detector.bundles import BundleFiles
 from detector.config import Config, StateConfig, without_context
 from detector.context import present_context
 from detector.errors import ConfigError
@@ -29,8 +31,27 @@ class NoLetters:
         """There is nothing to wait for."""
 
 
-def setting_of(config: Config, tokens: Tokens, recorded: StateConfig | None, stack: ExitStack) -> Setting:
-    """What the shards of a replay have in common; ``recorded`` is the state of a run whose contexts are met again."""
+def setting_of(
+    config: Config,
+    tokens: Tokens,
+    recorded: StateConfig | None,
+    stack: ExitStack,
+    bundles: BundleFiles | None = None,
+) -> Setting:
+    """What the shards of a replay have in common.
+
+    Args:
+        config: the configuration.
+        tokens: of the key of this installation.
+        recorded: the state of a run whose contexts are met again.
+        stack: closes what is opened.
+        bundles: judge instead of those of the registry.
+
+    Raises:
+        ConfigError: bundles are named, and a run whose own are to be met again.
+    """
+    if recorded is not None and bundles is not None:
+        raise ConfigError("a run that is repeated goes by its own bundles; name either bundles or that run")
     home = stack.enter_context(closing(Home(config.state))) if config.state.kept else None
     history = None
     if recorded is not None:
@@ -38,6 +59,9 @@ def setting_of(config: Config, tokens: Tokens, recorded: StateConfig | None, sta
         history = History(store, config, tokens)
     known = home.store if home is not None and history is None else None
     context = present_context(config if history is None else without_context(config), tokens, known)
+    if bundles is not None:
+        champion, challenger = bundles.opened(config.bundles)
+        context = replace(context, champion=champion, challenger=challenger)
     return Setting(config, tokens, context, home, history=history, adopts=history is None)
 
 

@@ -2,14 +2,19 @@
 
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from alerts.contexts import ContextChange
+from alerts.errors import UnknownBundleError
 from alerts.store import Store
+from detector.bundles import registered
 from detector.config import Config
 from detector.context import Context, context_of
-from detector.errors import CheckpointError
+from detector.errors import CheckpointError, RefusedBundleError
 from streams import Position, Record, Tokens
+
+if TYPE_CHECKING:
+    from models.bundles import Bundle
 
 
 class History:
@@ -17,12 +22,13 @@ class History:
 
     Args:
         store: where.
-        config: says whose clock it is.
+        config: says whose clock it is, and whose bundles are trusted.
         tokens: of the key with which planted subjects were made tokens.
+        elsewhere: the history that is met again, in whose store the bundles are.
     """
 
-    def __init__(self, store: Store, config: Config, tokens: Tokens) -> None:
-        self._store, self._config, self._tokens = store, config, tokens
+    def __init__(self, store: Store, config: Config, tokens: Tokens, elsewhere: "History | None" = None) -> None:
+        self._store, self._config, self._tokens, self._elsewhere = store, config, tokens, elsewhere
         self._last: tuple[str, Context] | None = None  # of several shards with one context, the second need not read it
 
     def changes(self, shard: str, above: int = 0) -> list[ContextChange]:
@@ -33,12 +39,31 @@ class History:
         """The context of this digest.
 
         Raises:
-            StoreError, CheckpointError: it is not there, damaged, or of another key.
+            StoreError, CheckpointError: it or a bundle of it is not there, damaged, or of another key.
+            RefusedBundleError: a bundle of it cannot be taken here.
         """
         if self._last is None or self._last[0] != digest:
-            found = context_of(self._store.context(digest), digest, self._config.time, self._tokens)
-            self._last = digest, found
+            body = self._store.context(digest)
+            self._last = digest, context_of(body, digest, self._config.time, self._tokens, self.bundle)
         return self._last[1]
+
+    def without_bundles(self, digest: str) -> Context:
+        """The context of this digest, but for its bundles.
+
+        Raises:
+            StoreError, CheckpointError: it is not there, damaged, or of another key.
+        """
+        return context_of(self._store.context(digest), digest, self._config.time, self._tokens)
+
+    def bundle(self, digest: str) -> "Bundle":
+        """The bundle of this digest.
+
+        Raises:
+            StoreError, RefusedBundleError: it is not there, or cannot be taken here.
+        """
+        if self._elsewhere is not None:
+            return self._elsewhere.bundle(digest)
+        return registered(self._store, digest, self._config.bundles)
 
 
 class Trail:
@@ -59,7 +84,10 @@ class Trail:
         self.context = present
         self.taken: list[ContextChange] = []
         """Changes that no checkpoint has recorded yet."""
+        self.stranded: Exception | None = None
+        """Why nothing can be judged by the context that the shard's state has, if so."""
         self._shard, self._own, self._other = shard, own, other
+        self._digest = present.digest  # of what it goes by, also where a bundle of that cannot be had any more
         self._number = 0
         self._ahead = deque[ContextChange]()
 
@@ -83,6 +111,9 @@ class Trail:
     def resume(self, state: Mapping[str, Any]) -> None:
         """The shard goes on from a state: by the context that is part of it.
 
+        Where a bundle of that cannot be had any more, nothing can be judged by it; but another context may still be
+        taken over, as after a rollback. Until then ``stranded`` is why.
+
         Raises:
             StoreError, CheckpointError: that context is not there, damaged, or of another key.
         """
@@ -90,12 +121,16 @@ class Trail:
         self._number = state.get("changes", 0)
         digest = state.get("context", "")  # a state from before contexts were part of it goes by the present one
         if digest and digest != self.context.digest:
-            self.context = self._own.context(digest)
+            self._digest = digest
+            try:
+                self.context = self._own.context(digest)
+            except (RefusedBundleError, UnknownBundleError) as error:
+                self.context, self.stranded = self._own.without_bundles(digest), error
         self._ahead.extend((self._other or self._own).changes(self._shard, self._number))
 
     def state(self) -> dict[str, Any]:
         """What ``resume`` needs."""
-        return {"context": self.context.digest, "changes": self._number}
+        return {"context": self._digest, "changes": self._number}
 
     @property
     def ahead(self) -> int:
@@ -109,7 +144,7 @@ class Trail:
 
     def adopt(self, context: Context, position: str) -> bool:
         """Go by this context from the position on; whether that is a change."""
-        if self._ahead or self._other is not None or (context.digest == self.context.digest and self._number):
+        if self._ahead or self._other is not None or (context.digest == self._digest and self._number):
             return False
         self._note(position, context)
         return True
@@ -139,16 +174,19 @@ class Trail:
         assert history is not None
         context = history.context(change.digest)
         if self._other is None:
-            self.context, self._number = context, change.number  # recorded where it was met for the first time
+            self._go_by(context, change.number)  # recorded where it was met for the first time
         else:
             self._note(change.position, context)
         return context
 
     def _note(self, position: str, context: Context) -> None:
-        self.context, self._number = context, self._number + 1
+        self._go_by(context, self._number + 1)
         if self._own is not None:
             change = ContextChange(number=self._number, position=position, digest=context.digest, body=context.body)
             self.taken.append(change)
+
+    def _go_by(self, context: Context, number: int) -> None:
+        self.context, self._digest, self._number, self.stranded = context, context.digest, number, None
 
 
 def _is_due(change: str, record: Position, last: str) -> bool:

@@ -11,7 +11,7 @@ from detector.context import Context
 from detector.errors import CheckpointError
 from detector.feed import BATCH_RECORDS, require_lines
 from detector.keeper import Keeper, Setting
-from detector.lookout import FRESH_S, Lookout
+from detector.lookout import Lookout
 from detector.outlet import Outlet
 from detector.shard import partition_count, partition_shard
 from streams import DeadLetterError, Position
@@ -61,7 +61,7 @@ class Worker:
         """Why nothing can be committed at the moment, in words; "" when all is well."""
         self.poll_seconds = 0.0
         """How long the last call waited for records."""
-        self._reported = setting.clock()
+        self._reported = self._polled = setting.clock()
         self._group = KafkaGroup(kafka, self)
 
     @property
@@ -117,7 +117,8 @@ class Worker:
         self.events["assigned"] += 1
         self._require_same_count(count)
         if self.lookout is not None:
-            self.lookout.look(FRESH_S)  # its former owner may have seen more than we have
+            # Its former owner may have seen more than we have, until this poll at most, and is not to be undone.
+            self.lookout.look(self._setting.clock() - self._polled)
             self._setting = replace(self._setting, context=self.lookout.context)
         keeper = self._opened(partition_shard(self._topic, partition, count))
         require_lines(keeper.shard)
@@ -140,9 +141,9 @@ class Worker:
         self._forget(partition)
 
     def _read(self, limit: int) -> int:
-        began = self._setting.clock()
+        self._polled = self._setting.clock()
         batches = self._group.next_batches(limit)
-        self.poll_seconds = self._setting.clock() - began
+        self.poll_seconds = self._setting.clock() - self._polled
         self._require_same_count(self._group.partitions)
         for partition, keeper in self._keepers.items():  # all others the store refused us, and Kafka does not know yet
             records = batches.get(partition, [])

@@ -4,6 +4,7 @@ import csv
 import io
 from collections.abc import Sequence
 from dataclasses import asdict, fields
+from hashlib import sha256
 from typing import Final
 
 import msgspec
@@ -13,6 +14,16 @@ from detector.export.tables import TABLES, Column
 SCHEMA: Final = "innerwatch-export/1"
 PARTITION: Final = "day"
 COLUMNS: Final = tuple(field.name for field in fields(Column))
+FEATURES: Final = "features"
+
+
+def features_digest() -> str:
+    """The SHA-256 of what models are trained on, in hexadecimal: names, types, units and windows of the features.
+
+    What a bundle was made of is known by it; words that explain a column are no part of that.
+    """
+    columns = [(one.name, one.dtype, one.unit, one.window) for one in TABLES[FEATURES].columns]
+    return sha256(msgspec.json.encode(columns)).hexdigest()
 
 
 def schema_json(names: Sequence[str]) -> bytes:

@@ -26,6 +26,8 @@ COMMANDS = (
     "silences add", "silences list", "silences expire", "deliveries", "deliveries list", "deliveries retry",
     "receivers", "receivers test", "serve", "tokens", "tokens add", "tokens list", "tokens revoke",
     "doctor", "probe", "backup", "restore",
+    "bundles", "bundles key", "bundles add", "bundles list", "bundles show", "bundles shadow", "bundles promote",
+    "bundles rollback", "bundles archive",
     "export", "export events", "export features", "export alerts", "export labels", "export check",
 )  # fmt: skip
 SAMPLE = Path(__file__).parents[1] / "data" / "cloudtrail" / "logs"

@@ -14,6 +14,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from alerts.bundles import Deed
+from alerts.registry import Registry
 from detector import app
 from detector.app import key_path, replay
 from detector.config import MetricsConfig
@@ -25,6 +27,7 @@ from detector.metrics import Metrics
 from streams import Tokens
 from tests.alerts.receivers.fakes.server import CANARY
 from tests.alerts.receivers.fakes.webhook import Fake
+from tests.detector.bundling import act, add, signer_in
 from tests.detector.small import KEY, SmallLog
 from tests.detector.test_cli import home, innerwatch  # noqa: F401 - a fixture
 from tests.detector.test_cli_db import older
@@ -360,6 +363,25 @@ def test_probe_asks_the_process_that_runs(site: Path, capfd: pytest.CaptureFixtu
     assert innerwatch("probe", "--config", file) == 1
     assert "no answer" in capfd.readouterr().err
     assert innerwatch("probe", "--config", file, "--port", port) == 1
+
+
+def test_a_champion_that_a_run_would_refuse_is_found_before_it_starts(site: Path) -> None:
+    signer = signer_in(site)
+    file = written(site, '[bundles]\ntrusted_keys = ["training.key.pub"]\n')
+    assert seen(file, "bundles") == []
+    with closing(Registry(f"sqlite:///{site}/state/{STORE}")) as registry:
+        spring = add(registry, "spring", signer.seal("spring"))
+        summer = add(registry, "summer", signer.seal("summer", features="0" * 64))
+        act(registry, Deed.PROMOTE, spring)
+        act(registry, Deed.SHADOW, summer)
+        (grade, words), (other, why) = seen(file, "bundles")
+        assert (grade, words) == (Grade.OK, f"champion: spring ({spring[:12]})")
+        assert other is Grade.WARN
+        assert "the challenger is left out: bundle summer is refused" in why
+        act(registry, Deed.PROMOTE, summer)
+    grade, words = one(file, "bundles")
+    assert grade is Grade.FAIL
+    assert "the champion cannot judge here: bundle summer is refused" in words
 
 
 def test_every_look_has_its_fault_here() -> None:

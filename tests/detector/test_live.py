@@ -174,3 +174,4 @@ def test_a_context_is_said_when_it_changes_and_what_is_wrong_with_it_once(clock:
     live.round()
     text = generate_latest(live.metrics.registry).decode()
     assert 'innerwatch_shard_events_total{event="contexts"} 3.0' in text
+    assert "innerwatch_context_complaints 2.0" in text

@@ -5,7 +5,7 @@ import pytest
 from detector.config import Config
 from detector.context import Context, read_context
 from detector.errors import ContextError
-from detector.lookout import FRESH_S, Lookout
+from detector.lookout import Lookout
 from streams import SourceError, Tokens
 
 FIRST, SECOND = (read_context(Config(), Tokens(bytes(16) + bytes([n]))) for n in range(2))
@@ -18,10 +18,11 @@ def test_it_looks_when_its_time_has_come_and_sooner_for_a_shard_that_comes() -> 
     assert lookout.context is FIRST
     now[0] = 399.9
     assert not lookout.look()
-    assert lookout.look(FRESH_S)
+    assert lookout.look(5.0)
     assert lookout.context is SECOND
-    now[0] += FRESH_S - 0.1
-    assert not lookout.look(FRESH_S)
+    now[0] += 4.9
+    assert not lookout.look(5.0)
+    assert lookout.look(0.0)
     now[0] += 300.0
     assert lookout.look()
 

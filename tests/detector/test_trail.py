@@ -7,7 +7,7 @@ import pytest
 from alerts.contexts import ContextChange
 from detector.config import Config
 from detector.context import Context, read_context
-from detector.errors import CheckpointError
+from detector.errors import CheckpointError, RefusedBundleError
 from detector.trail import History, Trail
 from streams import Position, Record, Tokens
 
@@ -113,3 +113,33 @@ def test_a_state_from_before_contexts_were_recorded_takes_the_present_one_over()
 def test_what_says_nothing_of_the_beginning_cannot_be_repeated(changes: list[tuple[str, Context]]) -> None:
     with pytest.raises(CheckpointError, match=r"no context is recorded for the beginning of shard 's'; name"):
         begun(*changes)
+
+
+class Lost(Recorded):
+    """Whose bundles cannot be had any more."""
+
+    def context(self, digest: str) -> Context:
+        raise RefusedBundleError("no longer trusted")
+
+    def without_bundles(self, digest: str) -> Context:
+        return self.known[digest]
+
+
+def test_a_shard_whose_bundle_cannot_be_had_goes_by_another_context_or_says_why_not() -> None:
+    trail = Trail("s", B, Lost(("", A)))
+    trail.resume({"context": A.digest, "changes": 1})
+    assert str(trail.stranded) == "no longer trusted"
+    assert trail.state() == {"context": A.digest, "changes": 1}
+    assert trail.adopt(B, "log@7")
+    assert trail.stranded is None
+    assert [(one.number, one.position, one.digest) for one in trail.taken] == [(2, "log@7", B.digest)]
+
+
+def test_leaving_a_lost_bundle_is_a_change_even_where_nothing_else_differs() -> None:
+    own = Lost(("", A))
+    own.known["with a bundle"] = A
+    trail = Trail("s", A, own)
+    trail.resume({"context": "with a bundle", "changes": 1})
+    assert trail.state()["context"] == "with a bundle"
+    assert trail.adopt(A, "log@7")
+    assert [(one.number, one.digest) for one in trail.taken] == [(2, A.digest)]
