@@ -242,6 +242,11 @@ class Store:
         with self._transaction() as connection:
             return bundles.roles_of(bundles.acts_of(connection))
 
+    def bundle_book(self) -> bundles.Book:
+        """All bundles of the registry, and what was done with them."""
+        with self._transaction() as connection:
+            return bundles.book_of(connection)
+
     def bundle(self, digest: str) -> bytes:
         """The bytes of the bundle of this digest.
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from detector import (
+    cli_backtest,
     cli_backup,
     cli_bundles,
     cli_db,
@@ -74,6 +75,7 @@ app.add_typer(cli_incidents.deliveries, name="deliveries")
 app.add_typer(cli_incidents.receivers, name="receivers")
 app.add_typer(cli_serve.tokens, name="tokens")
 app.command("serve")(cli_serve.serve)
+app.command("backtest")(cli_backtest.backtest)
 app.command("backup")(cli_backup.backup)
 app.command("restore")(cli_backup.restore)
 app.command("doctor")(cli_doctor.doctor)
