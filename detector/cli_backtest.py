@@ -112,12 +112,13 @@ def _played(settings: "Config", order: "Order", contexts: Path | None) -> "Repor
 def _told(report: "Report", out: Path) -> None:
     from rich.console import Console
 
+    from detector.backtest.page import page
     from detector.backtest.report import publish, report_json
     from detector.backtest.shown import department_table, figures_table, report_lines
 
-    publish(out, {"report.json": report_json(report)})
+    publish(out, {"report.json": report_json(report), "report.html": page(report)})
     console = Console()
     console.print(figures_table(report))
     console.print(department_table(report))
     typer.echo("\n".join(report_lines(report)))
-    say(f"the whole report is in {out}")
+    say(f"the whole report is in {out / 'report.html'}")
