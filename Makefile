@@ -86,7 +86,7 @@ verdicts: $(READY)  ## what analysts' verdicts spare them, on simulated insurers
 LOCK = $(BIN)/uv pip compile --quiet --python-version 3.11 --python-platform linux --generate-hashes --no-header \
 	--no-annotate --no-emit-index-url --upgrade
 lock: $(READY)  ## pin what the container installs, with hashes, to the newest that setup.cfg allows
-	$(LOCK) --output-file deploy/requirements.txt setup.cfg
+	$(LOCK) --extra batch --output-file deploy/requirements.txt setup.cfg
 	echo setuptools | $(LOCK) --output-file deploy/build-requirements.txt -
 
 clean:  ## remove what the other targets made

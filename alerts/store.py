@@ -243,7 +243,7 @@ class Store:
             return bundles.roles_of(bundles.acts_of(connection))
 
     def bundle_book(self) -> bundles.Book:
-        """All bundles of the registry, and what was done with them."""
+        """All of the registry but the bytes of bundles."""
         with self._transaction() as connection:
             return bundles.book_of(connection)
 

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from alerts.bundles import SHORT, Book, BundleAct, BundleRecord
 from alerts.escape import escape
+from detector.lookup import Shadowed
 
 
 def manifest_of(record: BundleRecord) -> dict[str, Any]:
@@ -34,8 +35,8 @@ def bundle_table(book: Book, zone: tzinfo) -> Table:
     return table
 
 
-def bundle_detail(book: Book, record: BundleRecord, card: str, zone: tzinfo) -> Group:
-    """Everything about one bundle: its manifest, its card, what was done with it."""
+def bundle_detail(book: Book, record: BundleRecord, card: str, shadowed: Sequence[Shadowed], zone: tzinfo) -> Group:
+    """Everything about one bundle: its manifest, its card, what it was worth in shadow, what was done with it."""
     facts = _table("", "")
     _row(facts, "digest", record.digest)
     _row(facts, "role", book.roles.of(record.digest) or "none")
@@ -48,6 +49,11 @@ def bundle_detail(book: Book, record: BundleRecord, card: str, zone: tzinfo) -> 
         _row(history, _day(act.at, zone), act.by, act.act.value, act.reason, act.report[:SHORT])
     parts: list[RenderableType] = [facts, Text(), Text("Card", style="bold")]
     parts += [Text(escape(line)) for line in card.splitlines()]
+    if shadowed:
+        told = _table("shard", "days", "both would tell", "champion alone", "challenger alone")
+        for one in shadowed:
+            _row(told, one.shard, *map(str, (one.days, one.both, one.champion, one.challenger)))
+        parts += [Text(), Text("In shadow", style="bold"), told]
     return Group(*parts, Text(), Text("History", style="bold"), history)
 
 

@@ -1,17 +1,25 @@
 """Bundles as this program takes them: of a key that is trusted, made of the features that it has."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from functools import lru_cache
 from hashlib import sha256
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Final
 
-from alerts.bundles import SHORT
+import msgspec
+import numpy as np
+
+from alerts.bundles import SHORT, Book
 from alerts.store import Store
+from detector.config import Config
 from detector.config_bundles import BundlesConfig
 from detector.errors import RefusedBundleError
+from detector.export.dictionary import features_digest
+from detector.learned import LEARNABLE
 from models.errors import ModelError
+from streams import Tokens
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,6 +31,9 @@ LEARNERS: Final = "scikit-learn"
 """The package whose models are in bundles; another minor version of it may read them differently."""
 OPENED: Final = 4
 """Bundles that are kept open: opening one takes a third of a second, and each shard asks for its own."""
+
+OLDEST_DAYS: Final = 180
+"""The age of a champion from which on it is told as old: work and systems change within half a year."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +53,10 @@ class BundleFiles:
         paths = self.champion, self.challenger
         champion, challenger = (read_bundle(path, config) if path is not None else None for path in paths)
         return champion, challenger
+
+
+class _Made(msgspec.Struct, frozen=True):
+    created_at: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +103,21 @@ def registered(store: Store, digest: str, config: BundlesConfig) -> "Bundle":
     return accepted(store.bundle(digest), digest, config)
 
 
+def trained_at(created_at: str) -> float:
+    """When a bundle was trained, Unix seconds, by what its manifest says.
+
+    >>> trained_at("2026-11-29T00:00:00+00:00")
+    1795910400.0
+    """
+    return datetime.fromisoformat(created_at).timestamp()
+
+
+def champion_trained(book: Book) -> float | None:
+    """When the present champion was trained, Unix seconds; ``None`` if there is none."""
+    found = [one.manifest for one in book.records if one.digest == book.roles.champion]
+    return trained_at(msgspec.json.decode(found[0], type=_Made).created_at) if found else None
+
+
 def present_bundles(
     store: Store, config: BundlesConfig, former: "Context | None"
 ) -> "tuple[Bundle | None, Bundle | None, tuple[str, ...]]":
@@ -132,12 +162,12 @@ def _opened(sealed: _Sealed, trusted_keys: "tuple[Path, ...]") -> "Bundle":
     if bundle.digest != sealed.digest:
         raise RefusedBundleError(f"bundle {sealed.digest[:SHORT]} is damaged: its checksum is wrong; restore a backup")
     _require_fitting(bundle.manifest)
+    if bundle.priors:
+        _require_usable_priors(bundle)
     return bundle
 
 
 def _require_fitting(manifest: "Manifest") -> None:
-    from detector.export.dictionary import features_digest  # noqa: PLC0415
-
     name = f"bundle {manifest.name} is refused"
     if manifest.features != features_digest():
         raise RefusedBundleError(
@@ -149,6 +179,28 @@ def _require_fitting(manifest: "Manifest") -> None:
         raise RefusedBundleError(
             f"{name}: it was made by {LEARNERS} {theirs}, and here is {ours}; train anew, or install that one"
         )
+    for learner in manifest.learners:
+        for column in learner.features:
+            if column not in LEARNABLE:
+                raise RefusedBundleError(
+                    f"{name}: its learner {learner.name} wants {column}, which is not known when a day is judged; "
+                    "train anew without it"
+                )
+
+
+def _require_usable_priors(bundle: "Bundle") -> None:
+    """What a shard would begin with is tried on one that knows nothing, since what fails here would fail there."""
+    from detector.context import read_context  # noqa: PLC0415 - which imports this
+    from detector.engine import Engine  # noqa: PLC0415
+
+    config, name = Config(), f"bundle {bundle.manifest.name} is refused"
+    odd = [key for key, array in bundle.priors.items() if array.dtype.kind == "f" and not np.isfinite(array).all()]
+    if odd:
+        raise RefusedBundleError(f"{name}: its prior {odd[0]} is not finite; train anew")
+    try:
+        Engine(config, replace(read_context(config, Tokens(bytes(32))), champion=bundle))
+    except (LookupError, TypeError, ValueError, ModelError) as error:
+        raise RefusedBundleError(f"{name}: no shard can begin with its priors ({error}); train anew") from error
 
 
 def _minor(release: str) -> Sequence[str]:

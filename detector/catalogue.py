@@ -87,6 +87,13 @@ RUN: Final = (
         "gauge",
         "What of the context could not be taken over: entries of its topic, a refused bundle, a failed look.",
     ),
+    Metric(
+        "innerwatch_bundle_info",
+        "gauge",
+        "1 for the bundle that judges (champion), and for the one scored beside it (challenger).",
+        ("role", "name", "digest"),
+    ),
+    Metric("innerwatch_bundle_trained_timestamp_seconds", "gauge", "When each was trained, Unix seconds.", ("role",)),
     Metric("innerwatch_lag_records", "gauge", "Records in the partition that were not read yet.", ("shard",)),
     Metric("innerwatch_silent_seconds", "gauge", "Time since the last record.", ("shard",)),
     Metric("innerwatch_poll_seconds", "histogram", "Time to wait for records from Kafka."),

@@ -21,6 +21,7 @@ from detector import (
     cli_db,
     cli_demo,
     cli_doctor,
+    cli_drift,
     cli_export,
     cli_feedback,
     cli_incidents,
@@ -28,6 +29,7 @@ from detector import (
     cli_rekey,
     cli_serve,
     cli_topics,
+    cli_train,
 )
 from detector.cli_options import (
     BUDGET,
@@ -69,6 +71,7 @@ app.command("rekey")(cli_rekey.rekey)
 app.add_typer(cli_incidents.incidents, name="incidents")
 app.add_typer(cli_feedback.feedback, name="feedback")
 app.add_typer(cli_feedback.exceptions, name="exceptions")
+app.command("train")(cli_train.train)
 app.add_typer(cli_bundles.bundles, name="bundles")
 app.add_typer(cli_incidents.silences, name="silences")
 app.add_typer(cli_incidents.deliveries, name="deliveries")
@@ -80,6 +83,7 @@ app.command("backup")(cli_backup.backup)
 app.command("restore")(cli_backup.restore)
 app.command("doctor")(cli_doctor.doctor)
 app.command("probe")(cli_doctor.probe)
+app.command("drift")(cli_drift.drift)
 app.command("demo")(cli_demo.demo)
 
 

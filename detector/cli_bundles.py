@@ -84,7 +84,7 @@ def show(
     config: CONFIG = None,
     state: STATE = None,
 ) -> None:
-    """Show everything about one bundle: its manifest, its card, and what was done with it."""
+    """Show everything about one bundle: its manifest, its card, what it is worth in shadow, what was done with it."""
     from zoneinfo import ZoneInfo
 
     import msgspec
@@ -92,17 +92,25 @@ def show(
 
     from alerts.escape import escape
     from detector.bundle_tables import acts_about, bundle_detail, manifest_of
+    from detector.lookup import shadowed_in_state
 
     with registry_of(config, state) as (registry, settings):
         book = registry.book()
         record = book.find(name)
         card = _card(registry, record, settings)
+    role = book.roles.of(record.digest)
+    shadowed = shadowed_in_state(settings.state, record.digest) if role == "challenger" else []
     if json:
-        facts = {"digest": record.digest, "name": record.name, "role": book.roles.of(record.digest)}
-        rest = {"manifest": manifest_of(record), "card": card, "acts": acts_about(book, record.digest)}
+        facts = {"digest": record.digest, "name": record.name, "role": role}
+        rest = {
+            "manifest": manifest_of(record),
+            "card": card,
+            "shadow": shadowed,
+            "acts": acts_about(book, record.digest),
+        }
         typer.echo(escape(msgspec.json.encode(facts | rest).decode()))
         return
-    Console().print(bundle_detail(book, record, card, ZoneInfo(settings.time.zone)))
+    Console().print(bundle_detail(book, record, card, shadowed, ZoneInfo(settings.time.zone)))
 
 
 @bundles.command("shadow")

@@ -101,6 +101,7 @@ def labels(
     *,
     first: FIRST = None,
     last: LAST = None,
+    if_any: Annotated[bool, typer.Option("--if-any", help="Where nobody has given a verdict, write nothing.")] = False,
     config: CONFIG = None,
     state: STATE = None,
 ) -> None:
@@ -115,6 +116,9 @@ def labels(
     span = span_of(iso(first), iso(last))
     with closing(Home(settings.state, read_only=True)) as home:
         found = home.store.labels()
+    if if_any and not found:
+        say("nobody has given a verdict yet, so nothing is written")
+        return
     done = write_labels(Order((LABELS,), out, span), found, settings, tokens_of(settings))
     say(f"{done.rows:,} verdicts written to {out}; what they are is in {out / 'dictionary.md'}")
 

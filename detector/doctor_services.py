@@ -12,7 +12,8 @@ from alerts.database import Database
 from alerts.errors import ReceiverError, StoreError
 from alerts.place import database_url
 from alerts.schema import require_current, version_of
-from detector.bundles import present_bundles
+from detector.bundles import OLDEST_DAYS, present_bundles, trained_at
+from detector.calendar import DAY_S
 from detector.config import MetricsConfig
 from detector.deliver import open_named
 from detector.errors import CheckpointError, MetricsError
@@ -67,7 +68,10 @@ def look_at_bundles(patient: Patient) -> Iterator[Check]:
         champion, challenger, refused = present_bundles(home.store, patient.config.bundles, None)
     for role, one in (("champion", champion), ("challenger", challenger)):
         if one is not None:
-            yield Check("bundles", Grade.OK, f"{role}: {one.manifest.name} ({one.digest[:SHORT]})")
+            days = (patient.now() - trained_at(one.manifest.created_at)) / DAY_S
+            words = f"{role}: {one.manifest.name} ({one.digest[:SHORT]}), trained {days:.0f} days ago"
+            old = role == "champion" and days > OLDEST_DAYS
+            yield Check("bundles", Grade.WARN, f"{words}; train anew") if old else Check("bundles", Grade.OK, words)
     for words in refused:
         yield Check("bundles", Grade.WARN, words)
 

@@ -1,6 +1,6 @@
 """The engine of one shard: admitted events in, what is worth telling out; a pure function of the log."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -9,14 +9,14 @@ from numpy.typing import NDArray
 from detector.amounts import complete
 from detector.budget import Budget
 from detector.calendar import DAY_S
-from detector.closing import Closed, Gate
+from detector.closing import YOUNG_DAYS, Closed, Gate
 from detector.columns import CROWD, Columns, Gather
 from detector.config import Config
 from detector.context import Context
 from detector.daybook import SLOTS, Daybook, Running
 from detector.detection import Detection
 from detector.detections import DETECTIONS
-from detector.drift import Drift, tally_of
+from detector.drift import Drift, tally_day
 from detector.errors import CheckpointError
 from detector.features import Feature
 from detector.learned import Days, Learned
@@ -43,6 +43,10 @@ UNSETTLED_DAYS: Final = 4
 SEEDED_WARM_UP_DAYS: Final = 7
 """The warm-up of a shard that begins with priors, if that is shorter: a week shows who works when and where."""
 NEVER: Final = -(2**31) + 1
+OF_ROWS: Final = (
+    "daybook", "hours", "places", "baselines", "scores", "risk", "recent", "gate", "teller", "lessons", "shadow",
+)  # fmt: skip
+"""The parts that hold something of every actor."""
 SLACK_NATS: Final = 1.0
 """Far more than rounding can make a level fall where it should have risen."""
 
@@ -78,7 +82,7 @@ class Engine:
         self.recent = Recent(config.profiles.recent_events)
         self.teller = Teller(self)
         self.lessons = Lessons()
-        self.drift = Drift(len(DETECTIONS))
+        self.drift = Drift(len(DETECTIONS), len(self.baselines.measures))
         self.learned, self.shadow = Learned(), Shadow(config)
         self.seeded = False
         """Whether the shard began with what others have learned, so that its warm-up is short."""
@@ -130,7 +134,8 @@ class Engine:
         ``actors`` has the ids of actors by their pseudonyms, as far as the context's lessons name them.
         """
         self.context = context
-        self.people.adopt(context.roster)
+        moved = self.people.adopt(context.roster)
+        self.drift.moved += moved if self.ready else 0
         self._follow(context)
         self._reserve()  # a day may close before the next event, and its groups be pooled
         rows = {name: row for name, actor in actors.items() if (row := self.people.find(actor)) is not None}
@@ -141,7 +146,8 @@ class Engine:
         """Go by the bundles of the context; what has learned nothing yet begins with the champion's priors."""
         champion, challenger = context.champion, context.challenger
         heard = JOINT in self.detections  # what learners see is the joint picture of a day
-        self.learned = Learned(champion.learners if champion is not None and heard else ())
+        name = champion.manifest.name if champion is not None else ""
+        self.learned = Learned(champion.learners if champion is not None and heard else (), name)
         self.shadow.follow(challenger if heard else None)
         if champion is None or not champion.priors or self.events:
             return
@@ -149,6 +155,15 @@ class Engine:
         self._reserve()
         seed(Shared(self.baselines, self.hours, self.risk, self.budget), groups, champion.priors)
         self.seeded = True
+
+    def refine(self, refined: Callable[[str], str]) -> None:
+        """Compare people with those who do their kind of work from now on: see ``People.refine``."""
+        new = self.people.refine(refined)
+        self._reserve()
+        if new:
+            groups, parents = np.array(list(new)), np.array(list(new.values()))
+            self.baselines.inherit(groups, parents)
+            self.hours.inherit(groups, parents)
 
     def finish(self) -> None:
         """Close the open days, as the next events would: a log that ends is judged to its end."""
@@ -321,7 +336,7 @@ class Engine:
             if self.tap is not None:
                 self.tap.closed(Closing(day, rows, scores, judged, level, open_, past, by))
             self.levels[rows] = np.stack([np.full(len(rows), float(day)), np.maximum(level, past)], axis=1)
-            self._closed.append(Closed(day, rows, level, self.levels[rows, 1].copy(), self._nats(judged)))
+            self._closed.append(Closed(day, rows, level, self.levels[rows, 1].copy(), self._nats(day, rows, judged)))
             self.active_days += 1
             self.active = len(rows)
         self.daybook.close(day)
@@ -334,12 +349,14 @@ class Engine:
         sums, peaks = self.daybook.sums[rows, slot], self.daybook.peaks[rows, slot]
         return Days(sums, peaks, scores, self.people.active_days[rows], self.risk.score_many(rows, scores))
 
-    def _nats(self, judged: Judgement) -> NDArray[np.float64]:
+    def _nats(self, day: int, rows: NDArray[np.int64], judged: Judgement) -> NDArray[np.float64]:
         """Each detection's score of a closed day's actors, (n, D); (0, D) during the warm-up."""
         nats = self.teller.nats_many(judged)
         if not self.ready:
             return nats[:0]
-        self.drift.learn(tally_of(nats))
+        people, sums = self.people, self.daybook.sums[rows, day % SLOTS]
+        young = people.active_days[rows] <= YOUNG_DAYS
+        self.drift.learn(day, tally_day(nats, judged.today, people.groups[rows], young, sums))
         return nats
 
     def learn_pending(self) -> None:
@@ -367,20 +384,9 @@ class Engine:
         busy = self.teller.open_many(rows, day) | (self.daybook.sums[: len(rows), :, Feature.EVENTS] > 0).any(axis=1)
         gone = self.people.evict(busy)
         if len(gone):
-            for part in (
-                self.daybook,
-                self.hours,
-                self.places,
-                self.baselines,
-                self.scores,
-                self.risk,
-                self.recent,
-                self.gate,
-                self.teller,
-                self.lessons,
-                self.shadow,
-            ):
-                part.clear(gone)
+            parts = self._parts()
+            for name in OF_ROWS:
+                parts[name].clear(gone)
             self.levels[gone] = 0
 
     def _reserve(self) -> None:

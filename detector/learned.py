@@ -99,9 +99,11 @@ class Learned:
 
     Args:
         learners: may ask for ``LEARNABLE`` columns only; none changes nothing.
+        bundle: its name.
     """
 
-    def __init__(self, learners: Sequence[Learner] = ()) -> None:
+    def __init__(self, learners: Sequence[Learner] = (), bundle: str = "") -> None:
+        self.bundle = bundle
         self.names = [learner.facts.name for learner in learners]
         self.most = float(sum(learner.facts.limit for learner in learners))
         """How many nats they add at most, together."""

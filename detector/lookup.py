@@ -1,6 +1,6 @@
 """Looking things up that a replay or a run left behind, without disturbing it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -11,8 +11,10 @@ from alerts.contents import Contents
 from alerts.database import Database
 from alerts.lines import read_alerts
 from alerts.schema import upgrade
+from detector.bundles import champion_trained
 from detector.config import Config, StateConfig
 from detector.context import read_context
+from detector.drift_report import Report, Training, report_of
 from detector.errors import CheckpointError, NotFoundError
 from detector.home import Home, database_of
 from detector.shard import SHARD, Known, Shard
@@ -50,6 +52,33 @@ def known_in_state(config: StateConfig) -> Mapping[str, Known]:
     return known
 
 
+class Shadowed(msgspec.Struct, frozen=True):
+    """What a challenger has been worth so far in one shard: episodes that it and the champion would have opened.
+
+    `days` are closed days; `both` episodes opened on the same day, `champion` and `challenger` those of one alone.
+    """
+
+    shard: str
+    days: int
+    both: int
+    champion: int
+    challenger: int
+
+
+def shadowed_in_state(config: StateConfig, digest: str) -> list[Shadowed]:
+    """What the challenger of this digest has been worth, by shards that go by it."""
+    found = []
+    with closing(Home(config, read_only=True)) as home:
+        for shard in home.store.shards():
+            packed = home.saved(shard).state.get("engine/shadow/own")
+            if packed is None:  # from before there was a shadow
+                continue
+            challenger, days, both, alone, _ = unpacked_values(packed)
+            if challenger == digest:
+                found.append(Shadowed(shard, days, both, alone["champion"], alone["challenger"]))
+    return found
+
+
 def contents_of(config: StateConfig) -> Contents:
     """What is in the database of a state; a look at every row comes before."""
     with closing(Home(config, read_only=True)) as home:
@@ -62,10 +91,11 @@ def upgraded(config: StateConfig) -> tuple[str, str | None, str]:
         return database.place, *upgrade(database)
 
 
-def resting_shards(config: Config, tokens: Tokens) -> list[Shard]:
-    """The shards as the state of the configuration has them, without bundles; without a state one that knows nothing.
+def resting_shards(config: Config, tokens: Tokens, only: Sequence[str] = ()) -> list[Shard]:
+    """The shards of a state, or ``only`` some, without bundles; where no state is kept, one that knows nothing.
 
     Raises:
+        NotFoundError: one of ``only`` is not there.
         CheckpointError: there is no state, or a damaged one.
     """
     if not config.state.kept:
@@ -73,7 +103,10 @@ def resting_shards(config: Config, tokens: Tokens) -> list[Shard]:
     shards = []
     with closing(Home(config.state, read_only=True)) as home:
         history = History(home.store, config, tokens)
-        for name in home.store.shards():
+        names = home.store.shards()
+        if unknown := sorted(set(only) - set(names)):
+            raise NotFoundError(f"{', '.join(unknown)}: no such shard; there are {', '.join(names)}")
+        for name in only or names:
             state = home.saved(name).state
             digest = unpacked_values(state["feed"]).get("context", "")
             context = history.without_bundles(digest) if digest else read_context(config, tokens)
@@ -81,6 +114,17 @@ def resting_shards(config: Config, tokens: Tokens) -> list[Shard]:
             shard.restore(state)
             shards.append(shard)
     return shards
+
+
+def drift_in_state(config: Config, tokens: Tokens, only: Sequence[str], now: float) -> Report:
+    """What has drifted in the shards of a state, or ``only`` some, at `now`, Unix seconds.
+
+    Raises:
+        CheckpointError, NotFoundError: there is no state or no such shard, or it is damaged.
+    """
+    with closing(Home(config.state, read_only=True)) as home:
+        training = Training(now, home.store.labels(), champion_trained(home.store.bundle_book()))
+    return report_of(resting_shards(config, tokens, only), training)
 
 
 def has_state(config: StateConfig) -> bool:

@@ -246,6 +246,11 @@ class Baselines:
         for name, model in (("volume", self._volume), ("size", self._size), ("share", self._share)):
             model.seed(groups, within(name, prior))
 
+    def inherit(self, groups: NDArray[np.int64], parents: NDArray[np.int64]) -> None:
+        """Let ``groups`` (n,), parts of their ``parents`` (n,) of which nothing was learned, begin as those are."""
+        self._volume.inherit(groups, parents)  # sizes are derived from the rows themselves
+        self._share.inherit(groups, parents)
+
     def snapshot(self) -> dict[str, NDArray[Any]]:
         """All models' arrays by name."""
         return {

@@ -9,8 +9,11 @@ import numpy as np
 from prometheus_client import Counter
 
 from alerts.alert import Severity
+from alerts.bundles import SHORT
+from detector.bundles import trained_at
 from detector.catalogue import RISKS, RUN, Instruments
 from detector.closing import DECISIONS, Closed
+from detector.context import Context
 from detector.detections import DETECTIONS
 from detector.drift import tally_of
 from detector.engine import Engine
@@ -69,6 +72,7 @@ class Metrics:
         self._events = EventCounts[str]()
         self._closed: dict[str, int] = {}  # the last day of each shard that was taken over
         self._shards = set[str]()
+        self._bundles: dict[tuple[str, str, str], float] = {}  # role, name and short digest, and when it was trained
 
     def update(self, keepers: Sequence[Keeper], batch_s: float) -> None:
         """Take over where the shards stand after a batch that took ``batch_s`` seconds."""
@@ -85,6 +89,7 @@ class Metrics:
             self._gauges["innerwatch_ready"].labels(detection).set(all(detection in one for one in ready))
         if any(keeper.closed for keeper in keepers):
             self._update_drift(engines)
+        self._update_bundles([engine.context for engine in engines])
         self._histograms["innerwatch_batch_seconds"].observe(batch_s)
 
     def update_worker(self, worker: "Worker") -> None:
@@ -136,6 +141,24 @@ class Metrics:
         places = np.minimum(np.searchsorted(_RISK_LEVELS, closed.risks), len(RISKS) - 1)
         risks = 100.0 * (1.0 - np.exp2(-closed.risks / HALF_RISK_LEVEL))
         self._instruments.tallies["innerwatch_risk"].add(np.bincount(places, minlength=len(RISKS)), risks.sum())
+
+    def _update_bundles(self, contexts: Sequence[Context]) -> None:
+        """Which bundles the shards go by; two of one role for as long as some of them have not met a promotion."""
+        found = {
+            (role, one.manifest.name, one.digest[:SHORT]): trained_at(one.manifest.created_at)
+            for context in contexts
+            for role, one in (("champion", context.champion), ("challenger", context.challenger))
+            if one is not None
+        }
+        if found == self._bundles:
+            return
+        info, trained = (self._gauges[f"innerwatch_bundle_{name}"] for name in ("info", "trained_timestamp_seconds"))
+        for gauge in (info, trained):
+            gauge.clear()
+        for labels, _ in sorted(found.items(), key=lambda item: -item[1]):  # of two of one role the oldest is told
+            info.labels(*labels).set(1)
+            trained.labels(labels[0]).set(found[labels])
+        self._bundles = found
 
     def _update_drift(self, engines: Sequence[Engine]) -> None:
         """Of several shards the one that has shifted most; a detection that cannot be compared yet has no value."""

@@ -1,6 +1,6 @@
 """Who has a row: actors by their ids, admitted up to a bound and evicted when they stay away."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -18,6 +18,8 @@ STRANGERS_GROUP = "(none)"
 DAY_BEGINS, DAY_ENDS = 7, 20
 """Hours between which working people are expected whose shift is not known."""
 LEAST_ROWS = 64
+PART = " #"
+"""Stands between a role and the number of a part of its people that is a peer group by itself."""
 MAX_GROUPS = 256
 """Peer groups by name; a role beyond them, as a producer that invents roles makes, joins those without a role."""
 
@@ -35,6 +37,7 @@ class People:
 
     def __init__(self, roster: Mapping[str, Person], max_actors: int) -> None:
         self._max = max_actors
+        self._refined: Callable[[str], str] = _unrefined
         self._follow(roster)
         self._row_of: dict[str, int] = {}
         self._group_of: dict[str, int] = {}
@@ -102,20 +105,39 @@ class People:
         self._free = sorted(self._free + evicted.tolist(), reverse=True)
         return evicted
 
-    def adopt(self, roster: Mapping[str, Person]) -> None:
-        """Go by another roster from now on.
+    def adopt(self, roster: Mapping[str, Person]) -> int:
+        """Go by another roster from now on; how many became peers of others by that.
 
         Who has a role in it is a peer of that role from the next event on. Everybody else stays among the peers they
         have, for want of better knowledge: also who is not on it any more, and now is a stranger like any other. Rows
         and what is known of them stay; what strangers have too much is taken back when rows are next evicted.
         """
         self._follow(roster)
+        former = self.groups.copy()
         for row, actor in enumerate(self.ids):
             person = roster.get(actor) if actor else None
             self.persons[row] = person
             if person is not None and person.role:
-                self.groups[row] = self._group(person.role)
+                self.groups[row] = self._group(self._peers_of(actor, person.role))
         self._strangers = self._count_strangers()
+        return int((self.groups != former).sum())
+
+    def refine(self, refined: Callable[[str], str]) -> dict[int, int]:
+        """From now on, compare people with those who do their kind of work, where their role is several.
+
+        ``refined`` gives the group of an actor id, such as "claims #2", and "" where the role says enough; it counts as
+        long as the actor has that role.
+
+        Returns:
+            the groups that are new, each with that of its whole role.
+        """
+        self._refined = refined
+        names = self.group_names
+        for actor, row in self._row_of.items():
+            role = role_of(names[self.groups[row]])
+            self.groups[row] = self._group(self._peers_of(actor, role))
+        new = self.group_names[len(names) :]
+        return {self._group(name): self._group(role_of(name)) for name in new if self._group(name)}
 
     def snapshot(self) -> dict[str, Any]:
         """The ids, groups and activity, as JSON-able values and arrays."""
@@ -173,10 +195,14 @@ class People:
         self.ids[row] = actor
         self.persons[row] = person
         role = (person.role if person is not None else "") or event.actor.role or event.actor.department
-        self.groups[row] = self._group(role or STRANGERS_GROUP)
+        self.groups[row] = self._group(self._peers_of(actor, role or STRANGERS_GROUP))
         self.services[row] = event.actor.type == "service"
         self.last_day[row] = 0
         return row
+
+    def _peers_of(self, actor: str, role: str) -> str:
+        refined = self._refined(actor)
+        return refined if refined and role_of(refined) == role else role
 
     def _group(self, name: str) -> int:
         if name not in self._group_of and len(self._group_of) >= MAX_GROUPS:
@@ -211,6 +237,20 @@ class People:
             if person.on_leave(Calendar.date_of(int(days[index]))):
                 outside[index] = True
         return outside
+
+
+def role_of(group: str) -> str:
+    """The role that a peer group is of, or is a part of.
+
+    >>> role_of("claims #2"), role_of("claims"), role_of("team #x")
+    ('claims', 'claims', 'team #x')
+    """
+    role, _, part = group.rpartition(PART)
+    return role if role and part.isdecimal() else group
+
+
+def _unrefined(actor: str) -> str:  # noqa: ARG001
+    return ""
 
 
 def capacity(rows: int) -> int:

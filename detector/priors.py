@@ -17,6 +17,9 @@ from detector.risk import Risk
 from models.hour_of_week import HourOfWeek
 from models.state import within
 
+REFINED, REFINED_GROUPS = "refined.actors", "refined.groups"
+"""Beside the models: pseudonyms of people whose role is several kinds of work, and the group of each."""
+
 Arrays = Mapping[str, NDArray[Any]]
 
 

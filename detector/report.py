@@ -9,6 +9,7 @@ from rich.text import Text
 from alerts.escape import escape
 from detector.app import Replayed
 from detector.detection import amount
+from detector.drift_report import ODD_P, SOME_DRIFT, Report, ShardDrift, Shift
 from detector.evaluation import Evaluation
 from detector.portrait import Portrait
 from detector.readiness import Readiness, readiness
@@ -119,6 +120,43 @@ def hours_lines(portrait: Portrait) -> list[str]:
         f"working days   {''.join(bars[:24])}",
         f"days off       {''.join(bars[24:])}",
     ]
+
+
+def drift_table(shard: ShardDrift) -> Table:
+    """A row for each detection: how far its days have moved, and how many of them are odd."""
+    table = _table("detection", "index", "odd lately", "odd before", "actor-days lately", "before")
+    for one in shard.detections:
+        odd = [f"{share:.1%}" for share in one.shift.odd] if one.shift is not None else ["", ""]
+        index = "too few days" if one.shift is None else f"{one.shift.index:.2f}"
+        table.add_row(one.detection, index, *odd, *(f"{days:,}" for days in one.actor_days))
+    return table
+
+
+def drift_lines(report: Report) -> list[str]:
+    """What has moved and what else has changed, in words, and what is recommended."""
+    lines = []
+    for shard in report.shards:
+        if shard.recent is not None and shard.reference is not None:
+            periods = [f"{first} to {last}" for first, last in (shard.recent, shard.reference)]
+            lines.append(f"{shard.shard}: {periods[0]} against {periods[1]}")
+        for one in shard.detections:
+            if one.shift is not None and one.index > SOME_DRIFT:
+                lines.append(f"{shard.shard}: {one.detection} has moved: {_shift_words(one.shift)}")
+                lines += [f"    {part.measure} ({part.unit}): {_shift_words(part.shift)}" for part in one.measures]
+                if not one.measures:
+                    lines.append("    none of its measures alone, but all together")
+        for change in shard.changes:
+            now, before = change.share
+            lines.append(f"{shard.shard}: {now:.1%} {escape(change.what)}, {before:.1%} before")
+    return [*lines, f"recommended: {report.recommendation}", *(f"    {escape(reason)}" for reason in report.reasons)]
+
+
+def _shift_words(shift: Shift) -> str:
+    words = f"index {shift.index:.2f}, {shift.odd[0]:.1%} of days are at p <= {ODD_P:g}, {shift.odd[1]:.1%} before"
+    if shift.above < ODD_P:
+        return words
+    now, before = shift.there
+    return f"{words}; most of it at p of {shift.above:g} to {shift.upto:g}: {now:.1%}, {before:.1%} before"
 
 
 def _table(*columns: str) -> Table:

@@ -19,6 +19,7 @@ from detector.context import Context, check_of
 from detector.engine import Engine
 from detector.errors import CheckpointError
 from detector.people import STRANGERS_GROUP
+from detector.priors import REFINED, REFINED_GROUPS
 from detector.snapshot import State
 from detector.state import packed_values, unpacked_values
 from detector.telling import Told
@@ -133,6 +134,7 @@ class Shard:
         self._guard = Guard(GuardConfig(intake.lateness_s, intake.skew_s, intake.duplicates))
         episode_s = config.risk.episode_days * DAY_S
         self._condenser = Condenser(CondenserConfig(episode_s=episode_s, zone=config.time.zone))
+        self._refine(context)
 
     def process(self, records: Sequence[Record]) -> list[Alert]:
         """Take in records in order; the alerts that opened or changed, each in its latest state."""
@@ -157,7 +159,10 @@ class Shard:
         if unknown := names - actors.keys():  # an exception may be about somebody who has had no alert
             found = {pseudonym_of(self._tokens, actor): actor for actor in self.engine.people.ids}
             actors |= {name: found[name] for name in sorted(unknown & found.keys())}
+        former = self.engine.context.champion
         self.engine.adopt(context, actors)
+        if context.champion is not former:
+            self._refine(context)
 
     def conclude(self, arrived: float | None) -> list[Alert]:
         """The log ends here: judge what was held back and close the open days.
@@ -226,6 +231,13 @@ class Shard:
         self._guard.restore(own["guard"])
         self._condenser.restore(own["condenser"])
         self.engine.restore({k.removeprefix("engine/"): v for k, v in state.items() if k.startswith("engine/")})
+
+    def _refine(self, context: Context) -> None:
+        """Go by the peer groups of the context's champion, which knows people by their pseudonyms."""
+        priors = context.champion.priors if context.champion is not None else {}
+        actors, groups = (priors[name].tolist() if name in priors else [] for name in (REFINED, REFINED_GROUPS))
+        known = dict(zip(actors, groups, strict=True))
+        self.engine.refine(lambda actor: known.get(pseudonym_of(self._tokens, actor), "") if known else "")
 
     def _judge(self, decided: Sequence[Admitted | Rejected]) -> list[Alert]:
         admitted = [item for item in decided if isinstance(item, Admitted)]

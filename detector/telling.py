@@ -99,6 +99,12 @@ class Teller:
         self._owners = np.array(owners, np.int64)
         self._corrections = np.array([log(max(len(d.measures), 1)) for d in DETECTIONS.values()])
 
+    @property
+    def _version(self) -> str:
+        """The models that judge."""
+        bundle = self._engine.learned.bundle
+        return f"{MODEL_VERSION}+{bundle}" if bundle else MODEL_VERSION
+
     def grow(self, rows: int) -> None:
         """Make room for rows in all."""
         more = rows - len(self._opened)
@@ -175,7 +181,7 @@ class Teller:
             sample_size=int(self._engine.people.active_days[row]),
             peer_sample_size=0,
             threshold=0.0,
-            model_version=MODEL_VERSION,
+            model_version=self._version,
             certain=True,
             **self._touched(scene, index),
         )
@@ -234,7 +240,7 @@ class Teller:
         np.maximum.at(best, self._owners, self._nats(verdict))
         strengths: NDArray[np.float64] = np.maximum(best - self._corrections, 0.0)
         place = self._names.index(JOINT)
-        strengths[place] = max(strengths[place], verdict.joint)
+        strengths[place] = max(strengths[place], verdict.joint, *verdict.learned.tolist())
         return strengths
 
     def _finding(self, scene: Scene, verdict: Verdict, index: int, place: int, strength: float) -> Finding:
@@ -242,7 +248,7 @@ class Teller:
         detection = DETECTIONS[self._names[place]]
         mine = np.flatnonzero(self._owners == place)
         nats = self._nats(verdict)[mine]
-        if detection.name == JOINT and verdict.joint >= strength:
+        if detection.name == JOINT and max(verdict.joint, *verdict.learned.tolist(), 0.0) >= strength:
             return self._joint_finding(scene, verdict, index, detection)
         column = int(mine[nats.argmax()])
         measure = engine.baselines.measures[column]
@@ -269,7 +275,7 @@ class Teller:
             sample_size=normal.days,
             peer_sample_size=self._peers(group, row),
             threshold=None if persistent else engine.baselines.threshold(column, row, group, sums, WORTH_NATS),
-            model_version=MODEL_VERSION,
+            model_version=self._version,
             **self._touched(scene, index),
         )
 
@@ -278,6 +284,13 @@ class Teller:
         nats = verdict.joint
         order = np.argsort(-verdict.accumulated, kind="stable")[:3]
         units = ", ".join(engine.baselines.measures[column].unit for column in order.tolist())
+        sentence, unit = f"{detection.lead}; most unusual together: {units}.", "about the combination of measures"
+        if verdict.learned.size and verdict.learned.max() >= nats:
+            nats, learner = float(verdict.learned.max()), engine.learned.names[int(verdict.learned.argmax())]
+            sentence += (
+                f" The learner {learner} of the bundle {engine.learned.bundle} ranks the day higher than they do."
+            )
+            unit = f"that the learner {learner} adds"
         ids, count = self._contributors(scene, index, Feature.EVENTS)
         return Finding(
             detection=detection.name,
@@ -286,15 +299,15 @@ class Teller:
             observed=nats,
             expected=1.0,
             peer_expected=1.0,
-            unit="nats of surprise about the combination of measures",
+            unit=f"nats of surprise {unit}",
             event_ids=ids,
             event_count=count,
             technique=detection.technique,
-            sentence=f"{detection.lead}; most unusual together: {units}.",
+            sentence=sentence,
             sample_size=int(engine.people.active_days[row]),
             peer_sample_size=self._peers(int(engine.people.groups[row]), row),
             threshold=WORTH_NATS,
-            model_version=MODEL_VERSION,
+            model_version=self._version,
             **self._touched(scene, index),
         )
 

@@ -158,6 +158,11 @@ class GammaPoisson:
         self._peers.seed(groups, prior)
         self._refresh()
 
+    def inherit(self, groups: Ints, parents: Ints) -> None:
+        """Let `groups` (n,), which have learned nothing, begin as their `parents` (n,) are."""
+        self._peers.inherit(groups, parents)
+        self._refresh()
+
     def snapshot(self) -> State:
         """Return the state as named arrays, restored exactly by `restore`."""
         return packed(self.SCHEMA, self._arrays())

@@ -199,6 +199,11 @@ class PeerSums:
         self._group.seed(groups, prior["group.weights"], prior["group.sums"], MOST_PRIOR_GROUP)
         self._org.seed(np.zeros(1, dtype=np.int64), prior["org.weights"], prior["org.sums"], MOST_PRIOR_ORG)
 
+    def inherit(self, groups: Ints, parents: Ints) -> None:
+        """Let `groups` (n,), which have learned nothing, begin as their `parents` (n,) are."""
+        weights, sums = self.group()
+        self._group.seed(groups, weights[parents], sums[parents], MOST_PRIOR_GROUP)
+
     def arrays(self) -> State:
         """The state, by name."""
         fixed = {name.removesuffix("[]"): array for name, array in self._org.arrays().items()}

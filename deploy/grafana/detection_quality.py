@@ -4,15 +4,20 @@ from typing import Final
 
 from grafana_foundation_sdk.builders.dashboard import Dashboard
 
-from deploy.grafana.parts import RATE, Made, bars, board, choice, filled, lines, number, query, rows
+from deploy.grafana.parts import RATE, Made, Marks, bars, board, choice, filled, lines, number, query, rows
 
 MINE: Final = 'detection=~"$detection"'
+
+PROMOTED: Final = (
+    """SELECT time, name || ': ' || act AS text FROM v_promotions WHERE $__timeFilter(time) ORDER BY time"""
+)
 
 
 def detection_quality() -> Dashboard:
     """Whether what is detected still means something."""
     words = "Whether what is detected still means something: scores, drift, budget, learning, verdicts."
     made = board("innerwatch-detection", "innerwatch: detection quality", words, "now-30d")
+    made = made.annotation(Marks("Promotions", "green", PROMOTED))
     made = made.with_variable(choice("detection", "Detection", "innerwatch_findings_total"))
     return filled(
         made,
@@ -22,6 +27,7 @@ def detection_quality() -> Dashboard:
             "What is told": _what_is_told(),
             "Learning": _learning(),
             "Verdicts": _verdicts(),
+            "Trained models": _models(),
         },
     )
 
@@ -145,5 +151,27 @@ def _verdicts() -> list[Made]:
             """SELECT detection, verdict, severity, count(*) AS incidents FROM v_verdicts
             WHERE $__timeFilter(closed_at) AND detection IN (${detection:sqlstring})
             GROUP BY detection, verdict, severity ORDER BY incidents DESC, detection, verdict, severity""",
+        ),
+    ]
+
+
+def _models() -> list[Made]:
+    return [
+        bars(
+            "Age of bundles",
+            "Since the training of the one that judges (champion), and of the one scored beside it (challenger).",
+            query(
+                "time() - min by (role) (innerwatch_bundle_trained_timestamp_seconds)",
+                "{{role}}",
+                instant=True,
+            ),
+            unit="s",
+        ),
+        rows(
+            "Promotions",
+            "Bundles that were promoted, or taken back, in the time shown.",
+            "SELECT time, name, digest, act FROM v_promotions WHERE $__timeFilter(time) ORDER BY time DESC",
+            width=16,
+            height=8,
         ),
     ]

@@ -45,6 +45,22 @@ class Annotation(AnnotationQuery):
         return super().to_json() | {"titleFormat": self._title, "step": "60s"}
 
 
+class Marks(AnnotationQuery):
+    """An annotation out of the views: rows with `time` and `text`, asked by a target, for which the kit has no type."""
+
+    def __init__(self, name: str, colour: str, sql: str) -> None:
+        super().__init__(name=name, datasource=DATABASE, icon_color=colour)
+        self._sql = Sql(sql)
+
+    def build(self) -> "Marks":
+        """It is built."""
+        return self
+
+    def to_json(self) -> dict[str, object]:
+        """As Grafana reads it."""
+        return super().to_json() | {"target": self._sql.build().to_json()}
+
+
 class Sql:
     """A query of the views, which gives a table."""
 

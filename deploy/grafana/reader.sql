@@ -7,4 +7,4 @@ CREATE ROLE innerwatch_reader LOGIN CONNECTION LIMIT 10;
 ALTER ROLE innerwatch_reader SET default_transaction_read_only = on;
 ALTER ROLE innerwatch_reader SET statement_timeout = '10s';
 GRANT USAGE ON SCHEMA public TO innerwatch_reader;
-GRANT SELECT ON v_detections, v_alerts, v_incidents, v_verdicts TO innerwatch_reader;
+GRANT SELECT ON v_detections, v_alerts, v_incidents, v_verdicts, v_promotions TO innerwatch_reader;

@@ -1,14 +1,17 @@
 """What was trained, as a bundle: described, sealed and signed."""
 
+import os
 import platform
 from datetime import datetime
+from hashlib import sha256
 from importlib.metadata import version
+from pathlib import Path
 from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from detector.bundles import features_digest
 from detector.errors import TrainingError
+from detector.export.dictionary import features_digest
 from detector.provenance import release
 from detector.training.card import card_of
 from detector.training.job import Trained
@@ -62,3 +65,26 @@ def bundle_of(trained: Trained, name: str, owner: str, seed: int, made: datetime
         return seal(manifest, members, key)
     except BundleError as error:
         raise TrainingError(f"what was trained cannot be kept: {error}") from error
+
+
+def name_of(trained: Trained) -> str:
+    """A name that tells bundles of other data apart: the last day, and a piece of the digest."""
+    both = f"{trained.data['digest']}{trained.data['labels_digest']}".encode()
+    return f"{trained.data['last']}-{sha256(both).hexdigest()[:6]}"
+
+
+def saved(path: Path, body: bytes) -> None:
+    """Write a bundle, whole or not at all.
+
+    Raises:
+        TrainingError: it cannot be written.
+    """
+    draft = path.with_name(f".{path.name}.draft")
+    try:
+        with draft.open("wb") as file:
+            file.write(body)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+    except OSError as error:
+        raise TrainingError(f"{path}: cannot be written ({error.strerror}); check the folder and its rights") from error

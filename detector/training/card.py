@@ -19,8 +19,9 @@ def _lines(manifest: Manifest, trained: Trained) -> Iterator[str]:
     yield "budget allows are better spent, and lets a shard that begins know from its first days on what is usual."
     yield from ("", "## Data", "")
     yield f"{data['days']:,} working days of {data['people']:,} people, {data['first']} to {data['last']}, in"
-    yield f"{data['shards']} shards; {data['fitted_days']:,} were fitted to. {data['confirmed_alerts']} alerts were confirmed"
-    yield f"by analysts, {data['denied_alerts']} were not. Pseudonyms and counts alone: no name, customer or address."
+    yield f"{data['shards']} shards; {data['fitted_days']:,} were fitted to. Analysts confirmed"
+    yield f"{data['confirmed_alerts']} alerts and denied {data['denied_alerts']}."
+    yield "Pseudonyms and counts alone: no name, customer or address."
     yield from ("", "## Learners", "")
     yield from ("| learner | kind | sees | moves a level by at most |", "|---|---|---|---|")
     for facts in manifest.learners:
@@ -30,15 +31,16 @@ def _lines(manifest: Manifest, trained: Trained) -> Iterator[str]:
         yield "No ranker was judged on days that it had not seen."
     else:
         yield "The ranker was judged on the newest days of people of whom it had seen nothing: average precision"
-        yield f"{judged.precision:.3f}, by level alone {judged.before:.3f}; {judged.days:,} days, {judged.positives} confirmed."
+        yield f"{judged.precision:.3f}, by level alone {judged.before:.3f}, over {judged.days:,} days with"
+        yield f"{judged.positives} confirmed ones."
     yield from ("", "## Fairness", "")
-    yield "Peer groups, how many people each had in the data, and their working days. Small groups are judged by little;"
+    yield "Peer groups, how many people each had in the data, and their working days. Small ones are judged by little;"
     yield "`innerwatch backtest` shows alerts and false alerts by department."
     yield from ("", "| peer group | people | working days |", "|---|---|---|")
     for name, (people, days) in sorted(trained.groups.items()):
         yield f"| {_plain(name)} | {people:,} | {days:,} |"
     yield from ("", "## Limits", "")
-    yield "- Verdicts are about what was alerted: misuse that no alert has shown teaches the ranker that it is ordinary."
+    yield "- Verdicts are about what was alerted: misuse that no alert has shown teaches a ranker that it is ordinary."
     yield "- It is fitted to one house in one time: a backtest on days that it has not seen comes before any promotion."
     yield "- A level is a reason to look, never a proof; nobody may be sanctioned by it alone."
     for remark in trained.remarks:

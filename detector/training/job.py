@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from detector.calendar import Calendar
 from detector.config import Config
 from detector.errors import TrainingError
+from detector.people import PART, role_of
+from detector.priors import REFINED, REFINED_GROUPS
 from detector.training.custom import Custom
 from detector.training.learning import COLUMNS, Learning
 from detector.training.reading import Exported, Partition
@@ -169,8 +171,10 @@ class Training:
                 f"the role {names[group]!r} does {number} kinds of work; each is compared with its own"
             )
         return {
-            "refined.actors": np.array([actors[known[place]] for place in moved], np.str_),
-            "refined.groups": np.array([f"{names[groups[place]]} #{parts[place] + 1}" for place in moved], np.str_),
+            REFINED: np.array([actors[known[place]] for place in moved], np.str_),
+            REFINED_GROUPS: np.array(
+                [f"{role_of(names[groups[place]])}{PART}{parts[place] + 1}" for place in moved], np.str_
+            ),
         }
 
     def _facts(self, examples: Examples) -> dict[str, str | int | float]:

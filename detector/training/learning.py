@@ -11,7 +11,7 @@ from detector.config import Config
 from detector.detections import DETECTIONS
 from detector.features import Feature, Peak
 from detector.measures import Baselines, Surprise
-from detector.people import capacity
+from detector.people import capacity, role_of
 from detector.priors import Shared, priors_of
 from detector.risk import Risk
 from detector.training.reading import Partition
@@ -106,7 +106,8 @@ class Learning:
         self, actors: NDArray[np.object_], roles: NDArray[np.object_]
     ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         rows = np.array([self.people.setdefault(actor, len(self.people)) for actor in actors], np.int64)
-        groups = np.array([self.names.setdefault(role, len(self.names)) for role in roles], np.int64)
+        names = [role_of(role) for role in roles]
+        groups = np.array([self.names.setdefault(name, len(self.names)) for name in names], np.int64)
         size = capacity(len(self.people))
         if size > len(self.groups):
             more = size - len(self.groups)

@@ -29,18 +29,18 @@ class Fitted:
 def curve_of(answers: Floats, worth: Floats) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """The curve through answers (n,) of which each is worth what as many days reach: ``worth`` (n,), both in any order.
 
-    An answer that several days share is worth what the highest of them has.
+    An answer that several days share is worth the mean of what they have.
 
-    >>> curve_of(np.array([0.5, 0.1, 0.5]), np.array([3.0, 1.0, 2.0]))
-    ((0.1..., 0.5), (1.0, 3.0))
+    >>> curve_of(np.array([0.5, 0.25, 0.5]), np.array([3.0, 1.0, 2.0]))
+    ((0.25, 0.5), (1.0, 2.5))
     """
     ordered, worths = np.sort(answers.astype(np.float32)).astype(np.float64), np.sort(worth)
     distinct, first, count = np.unique(ordered, return_index=True, return_counts=True)
-    last = worths[first + count - 1]
+    shared = np.add.reduceat(worths, first) / count
     kept = np.arange(len(distinct))
     if len(kept) > MOST_POINTS:
         low = len(kept) - MOST_POINTS // 2
         kept = np.unique(np.concatenate([np.linspace(0, low, MOST_POINTS // 2).astype(np.int64), kept[low:]]))
     if len(kept) == 1:  # an estimator that cannot tell days apart
         return (float(distinct[0]), float(distinct[0]) + 1.0), (0.0, 0.0)
-    return tuple(distinct[kept].tolist()), tuple(np.maximum(last[kept], 0.0).tolist())
+    return tuple(distinct[kept].tolist()), tuple(np.maximum(shared[kept], 0.0).tolist())

@@ -24,7 +24,7 @@ class Examples:
     Attributes:
         X: what estimators see of n days, (n, d).
         confirmed: whether an analyst confirmed each, (n,).
-        weights: what each says, (n,); classes are balanced beside that.
+        weights: what each says, (n,), above 1 for those that were judged; classes are balanced beside that.
         levels: of the days, nats, (n,).
         people: whose each is, from 0, (n,).
         days: since 1970, (n,).
@@ -55,7 +55,10 @@ class Examples:
 
 @dataclass(frozen=True, slots=True)
 class Validation:
-    """How a ranker does on later days of other people than it was fitted on.
+    """How a ranker orders judged days: later ones, of other people than it was fitted on.
+
+    Days that nobody has looked at are left out. Nearly all of them are ordinary, and those that were looked at had the
+    highest levels, so that beside them the order by level would look better than it is.
 
     Attributes:
         positives: confirmed days among them.
@@ -98,8 +101,8 @@ def validated(examples: Examples, seed: int, estimator: Any = None) -> Validatio
     border = np.quantile(examples.days, 1.0 - HELD_OUT)
     other = np.random.default_rng(seed).random(int(examples.people.max()) + 1)[examples.people] < 0.5
     train = examples.those((examples.days <= border) & ~other)
-    test = examples.those((examples.days > border) & other)
-    if train.lack or not test.confirmed.any():
+    test = examples.those((examples.days > border) & other & (examples.weights > 1.0))
+    if train.lack or not test.confirmed.any() or test.confirmed.all():
         return None
     estimator = clone(estimator) if estimator is not None else _forest(seed)
     _fit(estimator, train)

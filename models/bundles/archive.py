@@ -8,9 +8,9 @@ the same members is refused, so nothing hides between, before or behind them, an
 import io
 import re
 import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
-from zipfile import ZIP_STORED, BadZipFile, ZipFile, ZipInfo
+from zipfile import ZIP_STORED, ZipFile, ZipInfo
 
 from models.errors import BundleError
 
@@ -57,14 +57,11 @@ def unpacked(body: bytes, what: str, most_members: int) -> dict[str, bytes]:
     try:
         with ZipFile(io.BytesIO(body)) as archive:
             infos = archive.infolist()
-            for info in infos:
-                _plain(info, what)
-            if len({info.filename for info in infos}) != len(infos):
-                raise BundleError(f"{what} holds two members of one name: it was not made by innerwatch, do not use it")
+            _check_plain(infos, what)
             members = {info.filename: archive.read(info) for info in infos}
-    except (BadZipFile, EOFError, OSError, NotImplementedError, RuntimeError, ValueError, struct.error) as error:
-        if isinstance(error, BundleError):
-            raise
+    except BundleError:
+        raise
+    except Exception as error:  # whatever zipfile meets in bytes that are none
         raise BundleError(f"{what} is damaged ({error}): fetch or train it again") from error
     if packed(members) != body:
         raise BundleError(
@@ -85,8 +82,15 @@ def _bounded(body: bytes, what: str, most_members: int) -> None:
         raise BundleError(f"{what} is an archive of another form (ZIP64): it was not made by innerwatch, do not use it")
 
 
-def _plain(info: ZipInfo, what: str) -> None:
-    """Refuse a member that `packed` would not have written, in words for the usual tricks."""
+def _check_plain(infos: Sequence[ZipInfo], what: str) -> None:
+    """Refuse members that `packed` would not have written, in words for the usual tricks."""
+    for info in infos:
+        _check_member(info, what)
+    if len({info.filename for info in infos}) != len(infos):
+        raise BundleError(f"{what} holds two members of one name: it was not made by innerwatch, do not use it")
+
+
+def _check_member(info: ZipInfo, what: str) -> None:
     name = info.orig_filename
     if not NAME.match(name) or name != info.filename:
         raise BundleError(

@@ -2,6 +2,7 @@
 
 import io
 import math
+import sys
 from typing import Any, Final
 
 import numpy as np
@@ -45,7 +46,7 @@ def array_of(body: bytes, what: str) -> NDArray[Any]:
         raise BundleError(f"{what} is an array in NumPy's format {version}, which was not written here: do not use it")
     if dtype.hasobject:
         raise BundleError(f"{what} is an array of objects, which could only be read by executing it: do not use it")
-    if dtype.kind not in KINDS or dtype.itemsize == 0 or (dtype.kind == "V" and not dtype.names):
+    if dtype.kind not in KINDS or not dtype.isnative or dtype.itemsize == 0 or (dtype.kind == "V" and not dtype.names):
         raise BundleError(f"{what} is an array of {dtype}, which nothing here has a use for: do not use it")
     rest = len(body) - source.tell()
     possible = len(shape) <= MOST_AXES and all(0 <= length <= MOST_LENGTH for length in shape)
@@ -54,6 +55,8 @@ def array_of(body: bytes, what: str) -> NDArray[Any]:
             f"{what} says that it is an array of {dtype}{list(shape)}, but has {rest} bytes: do not use it"
         )
     array = np.frombuffer(body, dtype, offset=source.tell())
+    if dtype.kind == "U" and array.size and array.view(np.uint32).max() > sys.maxunicode:
+        raise BundleError(f"{what} holds what are no letters: do not use it")
     return array.reshape(shape, order="F" if by_column else "C")
 
 

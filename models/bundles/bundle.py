@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from importlib.metadata import version
 from typing import Any, Final
 
 import msgspec
@@ -78,7 +79,7 @@ def open_bundle(body: bytes, trusted: Sequence[Ed25519PublicKey]) -> Bundle:
     return Bundle(
         manifest=manifest,
         digest=sha256(body).hexdigest(),
-        learners=tuple(_learner(facts, members[facts.file]) for facts in manifest.learners),
+        learners=_learners(manifest, members),
         priors=read_priors(members[PRIORS], PRIORS),
         card=_card(members[CARD]),
     )
@@ -113,6 +114,16 @@ def _check_members(manifest: Manifest, members: Mapping[str, bytes]) -> None:
             raise BundleError(f"{name} has {len(members[name])} bytes, {MEMBER} says {facts.bytes}: do not use it")
         if sha256(members[name]).hexdigest() != facts.sha256:
             raise BundleError(f"{name} has another SHA-256 than {MEMBER} says: it was changed, do not use it")
+
+
+def _learners(manifest: Manifest, members: Mapping[str, bytes]) -> tuple[Learner, ...]:
+    try:
+        return tuple(_learner(facts, members[facts.file]) for facts in manifest.learners)
+    except BundleError as error:
+        made, here = manifest.versions.get("scikit-learn", "?"), version("scikit-learn")
+        raise BundleError(
+            f"{error}; made with scikit-learn {made}, this is {here}: train it again, or ask who signed it"
+        ) from error
 
 
 def _learner(facts: LearnerFacts, body: bytes) -> Learner:

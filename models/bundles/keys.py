@@ -52,8 +52,9 @@ def write_key(path: Path) -> Ed25519PublicKey:
 
 def read_private_key(path: Path) -> Ed25519PrivateKey:
     """The key in `path`; BundleError when there is none."""
+    body = _read(path)
     try:
-        key = load_pem_private_key(_read(path), password=None)
+        key = load_pem_private_key(body, password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         raise BundleError(f"{path}: no private key in PEM without a password; make one with write_key") from error
     if not isinstance(key, Ed25519PrivateKey):
@@ -67,8 +68,9 @@ def read_public_keys(paths: Sequence[Path]) -> tuple[Ed25519PublicKey, ...]:
 
 
 def _read_public(path: Path) -> Ed25519PublicKey:
+    body = _read(path)
     try:
-        key = load_pem_public_key(_read(path))
+        key = load_pem_public_key(body)
     except (ValueError, UnsupportedAlgorithm) as error:
         raise BundleError(f"{path}: no public key in PEM; give the file that ends in .pub") from error
     if not isinstance(key, Ed25519PublicKey):

@@ -1,5 +1,6 @@
 """A learner: a fitted estimator and how many nats its answers are worth."""
 
+import warnings
 from typing import Any, Final
 
 import numpy as np
@@ -30,6 +31,9 @@ class Learner:
         # Rounded as raw scores are: where the curve jumps, the two must agree on which side of it a score lies.
         self._scores = np.array(facts.scores, dtype=np.float32).astype(np.float64)
         self._nats = np.array(facts.nats, dtype=np.float64)
+        from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped] # noqa: PLC0415 - as scikit-learn
+
+        self._threads = ThreadpoolController()
 
     def nats_many(self, X: ArrayLike) -> Floats:  # noqa: N803 - as in river
         """Return what each row of `X` (n, d) is worth in nats, (n,), a multiple of 1/64.
@@ -48,26 +52,28 @@ class Learner:
         if len(values) == 0:
             return np.zeros(0)
         values = np.nan_to_num(values, nan=0.0, posinf=LARGEST, neginf=-LARGEST).clip(-LARGEST, LARGEST)
-        with np.errstate(all="ignore"):
+        # One thread: with more, which neighbour of two equals is taken would be a matter of luck.
+        with np.errstate(all="ignore"), warnings.catch_warnings(), self._threads.limit(limits=1):
+            warnings.simplefilter("ignore")
             nats = self._ranked(values) if self.facts.kind == "ranker" else self._unusual(values)
         rounded: Floats = np.round(np.nan_to_num(nats, nan=0.0) * STEPS) / STEPS
         return rounded + 0.0  # no minus zero
 
     def _unusual(self, values: Floats) -> Floats:
-        scores = getattr(self._estimator, "score_samples", None)
-        raw = -self._answer(scores if scores is not None else self._estimator.decision_function, values, (len(values),))
+        asked = "score_samples" if hasattr(self._estimator, "score_samples") else "decision_function"
+        raw = -self._answer(asked, values, (len(values),))
         raw = raw.astype(np.float32).astype(np.float64)
         nats: Floats = np.minimum(np.interp(raw, self._scores, self._nats), self._floor(self.facts.limit))
         return np.where(np.isnan(raw), 0.0, nats)
 
     def _ranked(self, values: Floats) -> Floats:
-        chance = self._answer(self._estimator.predict_proba, values, (len(values), 2))[:, 1]
+        chance = self._answer("predict_proba", values, (len(values), 2))[:, 1]
         level: Floats = np.interp(chance.astype(np.float32).astype(np.float64), self._scores, self._nats)
         return level
 
-    def _answer(self, ask: Any, values: Floats, shape: tuple[int, ...]) -> Floats:
+    def _answer(self, asked: str, values: Floats, shape: tuple[int, ...]) -> Floats:
         try:
-            answer = np.asarray(ask(values.copy()), dtype=np.float64)
+            answer = np.asarray(getattr(self._estimator, asked)(values), dtype=np.float64)
         except Exception as error:  # whatever an estimator meets in what it was made of
             raise BundleError(
                 f"learner {self.facts.name} cannot judge ({_short(error)}): roll its bundle back"

@@ -13,7 +13,7 @@ from typing import Any, Final
 from zipfile import ZipFile
 
 from models.bundles.archive import packed
-from models.bundles.schema import SCHEMA, TRUSTED, check_skops, type_of
+from models.bundles.schema import ESTIMATORS, SCHEMA, TRUSTED, check_skops, type_of
 from models.bundles.structure import check_estimator
 from models.errors import BundleError
 
@@ -42,6 +42,9 @@ def dumped(estimator: Any) -> bytes:
     import skops.io  # type: ignore[import-untyped]
 
     what = type(estimator).__name__
+    width = getattr(estimator, "n_features_in_", 0)
+    if not width:
+        raise BundleError(f"{what} is not fitted: fit it first")
     try:
         written = skops.io.dumps(estimator)
     except Exception as error:  # whatever skops cannot write
@@ -54,7 +57,11 @@ def dumped(estimator: Any) -> bytes:
     body = packed(
         {SCHEMA: json.dumps(schema, separators=(",", ":")).encode()} | {named[old]: files[old] for old in named}
     )
-    loaded(body, int(getattr(estimator, "n_features_in_", 0)), what)
+    try:
+        loaded(body, int(width), what)
+    except BundleError as error:
+        known = ", ".join(sorted(name.rpartition(".")[2] for name in ESTIMATORS))
+        raise BundleError(f"{error}; a bundle keeps {known}, fitted to numbers with a seed that is a number") from error
     return body
 
 

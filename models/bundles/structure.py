@@ -19,6 +19,7 @@ from models.errors import BundleError
 MOST_TREES: Final = 2000
 MOST_COMPONENTS: Final = 256
 MOST_NEIGHBOURS: Final = 1000
+MOST_POINTS: Final = 200_000
 MOST_STEPS: Final = 8
 
 
@@ -35,7 +36,7 @@ def check_estimator(estimator: Any, width: int, what: str) -> None:
     try:
         _passed(estimator, width)
     except _Odd as odd:
-        raise BundleError(f"{what}: {odd}; do not use it, and train it again") from odd
+        raise BundleError(f"{what}: {odd}") from odd
 
 
 def _passed(estimator: Any, width: int) -> int:
@@ -77,8 +78,8 @@ def _scaler(scaler: Any, width: int) -> None:
     _switch(scaler, "with_mean", "with_std")
     if scaler.with_mean:
         _array(scaler, "mean_", (width,))
-    if scaler.with_std:
-        _array(scaler, "scale_", (width,))
+    if scaler.with_std and not np.all(_array(scaler, "scale_", (width,))):
+        raise _Odd("scale_ of StandardScaler divides by nothing")
 
 
 def _pca(pca: Any, width: int) -> int:
@@ -98,7 +99,7 @@ def _logistic(model: Any, width: int) -> None:
 
 
 def _mixture(model: Any, width: int) -> None:
-    number = len(_of(model, "means_", np.ndarray))
+    number = _rows(model, "means_")
     if not 1 <= number <= MOST_COMPONENTS:
         raise _Odd(f"GaussianMixture has {number} components and may have {MOST_COMPONENTS}")
     shapes = {
@@ -118,7 +119,9 @@ def _mixture(model: Any, width: int) -> None:
 def _neighbours(model: Any, width: int) -> None:
     from sklearn.neighbors import KDTree  # type: ignore[import-untyped]
 
-    count = len(_of(model, "_fit_X", np.ndarray))
+    count = _rows(model, "_fit_X")
+    if count > MOST_POINTS:
+        raise _Odd(f"LocalOutlierFactor holds {count} points and may hold {MOST_POINTS}: fit it to a sample")
     near = _whole(model, "n_neighbors_", 1, min(count, MOST_NEIGHBOURS))
     for name, value in (("novelty", True), ("effective_metric_", "euclidean"), ("effective_metric_params_", {})):
         _same(model, name, value)
@@ -138,8 +141,8 @@ def _neighbours(model: Any, width: int) -> None:
 
 
 def _isolation(forest: Any, width: int) -> None:
-    trees = _trees(forest, width, "ExtraTreeRegressor", 1)
     _same(forest, "_max_features", width)
+    trees = _trees(forest, width, "ExtraTreeRegressor", 1)
     _whole(forest, "_max_samples", 1, 2**31)
     if len(_of(forest, "estimators_features_", list)) != len(trees):
         raise _Odd("IsolationForest has not as many lists of features as trees")
@@ -171,7 +174,9 @@ def _trees(forest: Any, width: int, kind: str, classes: int) -> list[Any]:
         _same(tree, "n_features_in_", width)
         _same(tree, "n_outputs_", 1)
         inner: Any = getattr(tree, "tree_", None)
-        if type(inner).__name__ != "Tree" or inner.n_features != width or inner.max_n_classes != classes:
+        if type(inner).__name__ != "Tree" or inner.node_count < 1:
+            raise _Odd(f"a tree of {type(forest).__name__} has no nodes")
+        if inner.n_features != width or inner.max_n_classes != classes:
             raise _Odd(f"a tree of {type(forest).__name__} is not over its {width} features")
     return trees
 
@@ -214,6 +219,13 @@ _CHECKS: Final[Mapping[str, Callable[[Any, int], int | None]]] = {
 }
 _BARE: Final = {_PREFIX["Pipeline"]}
 """Has no count of features of its own."""
+
+
+def _rows(owner: Any, name: str) -> int:
+    value = _of(owner, name, np.ndarray)
+    if value.ndim == 0:
+        raise _Odd(f"{name} of {type(owner).__name__} is no array of rows")
+    return len(value)
 
 
 def _of(owner: Any, name: str, kind: type) -> Any:

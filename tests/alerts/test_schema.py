@@ -122,7 +122,9 @@ def test_a_database_of_something_else_is_refused_and_left_alone(place, table, re
 def test_a_reader_makes_no_schema(place):
     with closing(Database(place.url, place.password_file)) as database:
         assert upgrade(database)[0] is None
-    place.run(*(f"DROP VIEW {name}" for name in ("v_verdicts", "v_incidents", "v_alerts", "v_detections")))
+    place.run(
+        *(f"DROP VIEW {name}" for name in ("v_promotions", "v_verdicts", "v_incidents", "v_alerts", "v_detections"))
+    )
     place.run(*(f"DROP TABLE {name}" for name in (*tables.metadata.tables, "alembic_version")))
     with pytest.raises(StoreError, match="not one of alerts yet"):
         place.open(read_only=True)

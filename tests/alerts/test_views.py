@@ -9,14 +9,16 @@ import psycopg
 import pytest
 
 from alerts.alert import Severity
+from alerts.bundles import BundleAct, BundleRecord, Deed
 from alerts.desk import DESK, Desk
 from alerts.incident import Verdict
+from alerts.registry import Registry
 from alerts.store import Store
 from alerts.work import Assign, By, Close, Note
 from tests.alerts.samples import MORNING, Place, make_alert, make_checkpoint, make_finding
 from tests.alerts.test_dispatch import SHARD, START, Ear, dispatcher_of
 
-VIEWS = ("v_detections", "v_alerts", "v_incidents", "v_verdicts")
+VIEWS = ("v_detections", "v_alerts", "v_incidents", "v_verdicts", "v_promotions")
 READER = Path(__file__).parents[2] / "deploy" / "grafana" / "reader.sql"
 
 
@@ -36,6 +38,14 @@ def worked(place: Place) -> Place:
         desk.act("a" * 20, Note("secret words"), By("kim", START))
         desk.act("c" * 20, Close(Verdict.TRUE_POSITIVE, "secret words"), By("lee", START + 60))
         store.commit(SHARD, make_checkpoint(epoch=epoch, position="2"), [make_alert(alert_id="d" * 20)], ())
+    with closing(Registry(place.url, place.password_file)) as registry:
+        for number, name in ((1, "spring"), (3, "summer")):
+            record = BundleRecord(digest=name.ljust(64, "0"), name=name, owner="lee", manifest="{}", added_at=START,
+                                  added_by="lee")  # fmt: skip
+            registry.add(record, b"secret")
+            registry.perform(BundleAct(number=number + 1, digest=record.digest, act=Deed.PROMOTE, at=START + number,
+                                       by="kim", reason="secret words"))  # fmt: skip
+        registry.perform(BundleAct(number=5, digest=record.digest, act=Deed.ROLLBACK, at=START + 9, by="kim"))
     return place
 
 
@@ -68,6 +78,17 @@ def test_verdicts_are_there_by_what_was_found(worked: Place) -> None:
     ((incident, detection, verdict, severity, closed),) = worked.rows("SELECT * FROM v_verdicts")
     assert (incident, detection, verdict, severity) == ("c" * 20, "odd_hours", "true_positive", "high")
     assert moment(closed) == datetime.fromtimestamp(START + 60, UTC)
+
+
+def test_promotions_are_there_with_their_bundles_and_nothing_else_that_was_done(worked: Place) -> None:
+    rows = worked.rows("SELECT name, digest, act FROM v_promotions ORDER BY time")
+    assert rows == [
+        ("spring", "spring000000", "promote"),
+        ("summer", "summer000000", "promote"),
+        ("summer", "summer000000", "rollback"),
+    ]
+    ((last,),) = worked.rows("SELECT max(time) FROM v_promotions")
+    assert moment(last) == datetime.fromtimestamp(START + 9, UTC)
 
 
 @pytest.mark.parametrize("view", VIEWS)

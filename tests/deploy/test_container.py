@@ -55,7 +55,8 @@ def test_the_build_sees_what_it_copies_and_no_more() -> None:
 
 def test_the_lock_has_every_dependency_in_a_version_that_will_do_with_its_hashes() -> None:
     versions = dict(pinned())
-    for line in SETUP["options"]["install_requires"].split("\n"):
+    extra = SETUP["options.extras_require"]["batch"]
+    for line in f"{SETUP['options']['install_requires']}\n{extra}".split("\n"):
         if line:
             wanted = Requirement(line)
             assert wanted.name in versions, f"{wanted.name} is missing; run make lock"

@@ -16,13 +16,14 @@ from tests.deploy.image import ROOT, last
 from tests.deploy.processes import COMMANDS
 from tests.deploy.test_compose import OURS, SERVICES
 from tests.deploy.test_container import VERSION
+from tests.deploy.test_retrain import RETRAIN, SETTINGS
 
 FOLDER: Final = ROOT / "deploy" / "kubernetes"
 BUILDS: Final = ("base", "overlays/production", "overlays/upgrade")
 VERSIONS: Final = ("1.31", kubernetes_validate.latest_version())
 CUSTOM: Final = {"ServiceMonitor": {"selector", "endpoints"}}
 """Kinds that operators bring, and the keys of their specifications that are used here."""
-SECRETS: Final = {"innerwatch", "innerwatch-api-tls"}
+SECRETS: Final = {"innerwatch", "innerwatch-api-tls", "innerwatch-signing"}
 """Made by whoever runs it, and never in a repository."""
 
 Manifest = dict[str, Any]
@@ -47,6 +48,8 @@ def pods(build: str) -> Iterator[tuple[str, Manifest]]:
     """The pods of a build, as metadata and spec, by the name of what makes them."""
     for manifest in of(build, "Deployment", "Job"):
         yield manifest["metadata"]["name"], manifest["spec"]["template"]
+    for manifest in of(build, "CronJob"):
+        yield manifest["metadata"]["name"], manifest["spec"]["jobTemplate"]["spec"]["template"]
 
 
 def containers(build: str) -> Iterator[tuple[str, Manifest]]:
@@ -86,6 +89,8 @@ def test_what_is_wanted_is_there() -> None:
         "HorizontalPodAutoscaler",
         "ServiceMonitor",
         "Service",
+        "CronJob",
+        "PersistentVolumeClaim",
     }
     assert wanted <= {manifest["kind"] for manifest in built("base")}
     assert not of("base", "Secret")
@@ -114,6 +119,10 @@ def test_our_containers_run_commands_of_the_program_and_are_probed_by_it(build: 
     composed = {SERVICES[name]["command"][0] for name in OURS}
     for name, container in ours:
         assert container["image"].rpartition("/")[2] == f"innerwatch:{VERSION}"
+        if name == "retrain":
+            assert container["command"] == [RETRAIN]
+            assert {one["name"] for one in container["env"]} <= SETTINGS
+            continue
         assert container["args"][0] in COMMANDS
         assert container["args"][0] in composed | {"db"}
         for probe in ("startupProbe", "livenessProbe"):
@@ -133,6 +142,8 @@ def test_what_pods_name_is_there(build: str) -> None:
         for volume in volumes.values():
             assert "configMap" not in volume or ("ConfigMap", volume["configMap"]["name"]) in made, name
             assert "secret" not in volume or volume["secret"]["secretName"] in SECRETS
+            claim = volume.get("persistentVolumeClaim", {}).get("claimName")
+            assert claim is None or ("PersistentVolumeClaim", claim) in made
         for container in pod["spec"]["containers"]:
             assert {mount["name"] for mount in container["volumeMounts"]} <= volumes.keys()
     for autoscaler in of(build, "HorizontalPodAutoscaler"):
@@ -182,8 +193,16 @@ def test_metrics_leave_a_pod_through_the_proxy_alone() -> None:
         assert not any("ignore" in word or "insecure-listen" in word for word in proxy["args"])
 
 
+def test_the_key_that_signs_is_in_the_pod_that_trains_alone_and_one_trains_at_a_time() -> None:
+    signing = [name for name, pod in pods("base") for volume in pod["spec"]["volumes"] if volume["name"] == "signing"]
+    assert signing == ["retrain"]
+    (job,) = of("base", "CronJob")
+    assert job["spec"]["concurrencyPolicy"] == "Forbid"
+
+
 def test_an_upgrade_stops_everything_first() -> None:
     assert {one["spec"]["replicas"] for one in of("overlays/upgrade", "Deployment")} == {0}
+    assert [one["spec"]["suspend"] for one in of("overlays/upgrade", "CronJob")] == [True]
     (job,) = of("overlays/upgrade", "Job")
     assert job["spec"]["template"]["spec"]["containers"][0]["args"][:2] == ["db", "upgrade"]
 

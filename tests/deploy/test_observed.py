@@ -26,7 +26,8 @@ CHOICES = {"severity": ["low", "medium", "high", "critical"], "detection": list(
 COLUMNS: dict[str, type | tuple[type, ...]] = {
     "incident_id": str, "alert_id": str, "actor": str, "risk": Decimal, "severity": str, "state": str,
     "assigned": bool, "alerts": int, "detections": str, "opened_at": datetime, "updated_at": datetime,
-    "detection": str, "verdict": str, "incidents": int,
+    "detection": str, "verdict": str, "incidents": int, "time": datetime, "name": str, "digest": str, "act": str,
+    "text": str,
 }  # fmt: skip
 PERSONAL = re.compile(r"\bE-[0-9a-f]{8}|\bE\d{3}|lee|WS-")
 
@@ -81,6 +82,9 @@ def test_variables_and_annotations_find_what_they_look_for(observed: Observed) -
     ((labels, _),) = found(observed, releases)
     assert re.match(r"\d+\.\d+", labels["version"])
     assert found(observed, restarts) == []  # nothing has started again yet
+    (promotions,) = [one for one in boards()["detection-quality"]["annotations"]["list"] if "target" in one]
+    columns, rows = observed.rows(sql(promotions["target"]["rawSql"], CHOICES))
+    assert (columns, [row[1] for row in rows]) == (["time", "text"], ["spring: promote"])
 
 
 def test_every_rule_is_evaluated_and_asks_for_what_is_there(observed: Observed) -> None:

@@ -47,8 +47,8 @@ def checked(modules: Path, folder: Path, name: str, source: str) -> str:
 def source_of(board: dict[str, Any]) -> str:
     """The dashboard, its panels' options and its lines' looks as typed values."""
     for annotation in board["annotations"]["list"]:
-        for key in ("expr", "step", "titleFormat"):  # Prometheus's own, which the common type leaves out
-            del annotation[key]
+        for key in ("expr", "step", "titleFormat", "target"):  # the data sources' own, which the common type lacks
+            annotation.pop(key, None)
     for variable in board["templating"]["list"]:
         for key in ("auto", "auto_min", "auto_count"):  # of intervals alone; the kit writes them for all
             variable.pop(key, None)

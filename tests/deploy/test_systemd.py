@@ -1,11 +1,13 @@
 """The unit is one that systemd takes and finds safe, and what it starts loses nothing at SIGTERM."""
 
+import re
 import shutil
 import signal
 import subprocess
 from collections.abc import Iterator, Sequence
 from configparser import RawConfigParser
 from contextlib import closing
+from datetime import date
 from pathlib import Path
 from typing import Final
 
@@ -19,6 +21,7 @@ from detector.home import Home
 from detector.shard import SHARD
 from tests.deploy.image import ROOT, Image, last
 from tests.deploy.processes import answers, counted, ended, moved, running, until
+from tests.deploy.test_retrain import RETRAIN
 from tests.detector.kill_driver import differences
 from tests.detector.small import KEY, SmallLog
 from tests.real.broker import free_ports
@@ -29,14 +32,14 @@ EXPOSURE: Final = 15
 """Tenths that `systemd-analyze security` may find, of 100; what uses the network has at least 10."""
 
 
-def settings() -> RawConfigParser:
+def settings(unit: Path) -> RawConfigParser:
     parser = RawConfigParser(strict=False, interpolation=None)
     parser.optionxform = str  # type: ignore[assignment, method-assign]
-    parser.read(UNIT)
+    parser.read(unit)
     return parser
 
 
-SERVICE: Final = settings()["Service"]
+SERVICE: Final = settings(UNIT)["Service"]
 
 
 @pytest.fixture
@@ -47,14 +50,20 @@ def analyze() -> str:
     return found
 
 
-@pytest.fixture(params=["run", "deliver", "serve"])
+TIMER: Final = FOLDER / "innerwatch-retrain.timer"
+
+
+@pytest.fixture(params=["run", "deliver", "serve", "retrain"])
 def instance(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     """The unit of one command, whose program is there."""
     program = tmp_path / "innerwatch"
     program.write_text("#!/bin/sh\n")
     program.chmod(0o755)
-    text = UNIT.read_text("utf-8").replace("/opt/innerwatch/bin/innerwatch", str(program))
-    unit = tmp_path / f"innerwatch@{request.param}.service"
+    (tmp_path / "innerwatch-retrain").symlink_to(program)
+    name = "innerwatch-retrain.service" if request.param == "retrain" else f"innerwatch@{request.param}.service"
+    source = FOLDER / name if request.param == "retrain" else UNIT
+    text = source.read_text("utf-8").replace("/opt/innerwatch/bin/innerwatch", str(program))
+    unit = tmp_path / name
     unit.write_text(text)
     return unit
 
@@ -69,6 +78,18 @@ def test_systemd_finds_it_safe(analyze: str, instance: Path) -> None:
     command = [analyze, "security", "--no-pager", "--offline=true", f"--threshold={EXPOSURE}", instance]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout
+
+
+def test_the_timer_starts_retraining_once_a_week(analyze: str, tmp_path: Path) -> None:
+    retraining = settings(FOLDER / "innerwatch-retrain.service")["Service"]
+    assert retraining["ExecStart"] == RETRAIN
+    assert retraining["Type"] == "oneshot"
+    when = settings(TIMER)["Timer"]["OnCalendar"]
+    done = subprocess.run([analyze, "calendar", "--iterations=3", when], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    days = re.findall(r"\w{3} (\d{4}-\d\d-\d\d) 02:00:00", done.stdout)
+    first, second = (date.fromisoformat(day) for day in days[:2])
+    assert (second - first).days == 7
 
 
 def test_it_ends_as_the_container_does_and_a_hanging_process_is_started_again() -> None:

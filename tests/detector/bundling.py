@@ -7,11 +7,14 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from sklearn.ensemble import IsolationForest
+
 from alerts.bundles import BundleAct, BundleRecord, Deed
 from alerts.registry import Registry
 from detector.config_bundles import BundlesConfig
 from detector.export.dictionary import features_digest
-from models.bundles import Manifest, packed_priors, read_private_key, seal, write_key
+from models.bundles import LearnerFacts, Manifest, dumped, packed_priors, read_private_key, seal, write_key
 
 NOW = 1_800_000_000.0
 
@@ -41,6 +44,20 @@ class Signer:
         every = {"priors.npz": packed_priors({}), "card.md": f"# {name}\n".encode(), **(members or {})}
         return seal(manifest, every, read_private_key(self.path))
 
+    def seal_alarmed(self, name: str, nats: float, column: str = "active_days") -> bytes:
+        """A bundle whose only learner finds every day as odd as this."""
+        forest = IsolationForest(n_estimators=1, random_state=7).fit(np.arange(8.0)[:, None])
+        learner = LearnerFacts(
+            name="alarmed",
+            kind="anomaly",
+            features=(column,),
+            file="alarmed.skops",
+            scores=(0.0, 1.0),
+            nats=(nats, nats),
+            limit=nats,
+        )
+        return self.seal(name, {"alarmed.skops": dumped(forest)}, learners=(learner,))
+
 
 def signer_in(folder: Path, name: str = "training.key") -> Signer:
     """Makes a pair of keys in a folder."""
@@ -54,7 +71,7 @@ def digest_of(body: bytes) -> str:
 
 def add(registry: Registry, name: str, body: bytes, owner: str = "dana") -> str:
     """Put a bundle into the registry, unseen; its digest."""
-    manifest = '{"data": {}}'
+    manifest = '{"data": {}, "created_at": "2026-11-29T00:00:00+00:00"}'
     record = BundleRecord(
         digest=digest_of(body), name=name, owner=owner, manifest=manifest, added_at=NOW, added_by="lee"
     )

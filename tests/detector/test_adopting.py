@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from detector.calendar import Calendar
 from detector.columns import CROWD
 from detector.context import Context
+from detector.drift import Fact
 from detector.engine import Engine
 from detector.roster import Person
 from detector.telling import Told
@@ -188,3 +189,16 @@ def test_roles_that_change_for_ever_make_no_groups_without_end() -> None:
         one.adopt(context(**{MOVER: f"role {n}"}), {})
     assert one.people.n_groups <= 256
     assert len(one.people) == rows
+
+
+def test_who_is_given_to_other_peers_is_counted_with_the_drift_once_the_warm_up_is_over(story: list[Admitted]) -> None:
+    one = watch()
+    one.adopt(MOVED, {})  # of those who move before there is anything to compare nothing is counted
+    half = len(story) * 3 // 4
+    one.process(story[:half])
+    assert one.ready
+    one.adopt(FIRST, {})
+    one.process(story[half:])
+    one.finish()
+    facts = one.drift.recent.facts + one.drift.reference.facts
+    assert facts[Fact.MOVED] == 1

@@ -6,8 +6,11 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from alerts.bundles import Deed
 from alerts.contexts import ContextChange
@@ -26,6 +29,7 @@ from detector.keeper import Keeper, Setting
 from detector.replaying import setting_of
 from detector.shard import SHARD
 from detector.trail import History
+from models.bundles import packed_priors
 from streams import Tokens
 from tests.alerts.samples import make_checkpoint
 from tests.detector.bundling import Signer, act, add, digest_of, signer_in
@@ -102,6 +106,33 @@ def test_a_bundle_that_does_not_fit_is_refused_and_it_is_said_what_differs(
     path.write_bytes(signer.seal("spring", **facts))
     with pytest.raises(RefusedBundleError, match=rf"spring\.bundle: bundle spring is refused: .*{why}"):
         read_bundle(path, signer.trusted)
+
+
+def test_a_learner_that_wants_what_is_not_known_when_a_day_is_judged_is_refused(signer: Signer) -> None:
+    body = signer.seal_alarmed("spring", 3.0)
+    assert len(accepted(body, digest_of(body), signer.trusted).learners) == 1
+    body = signer.seal_alarmed("summer", 3.0, column="risk")
+    with pytest.raises(RefusedBundleError, match="learner alarmed wants risk, which is not known when"):
+        accepted(body, digest_of(body), signer.trusted)
+
+
+@pytest.mark.parametrize(
+    ("priors", "why"),
+    [
+        ({"budget.learned": np.array(1.0)}, r"no shard can begin with its priors \('groups'\)"),
+        ({"groups": np.array(["clerk"])}, r"no shard can begin with its priors \('group\.weights'\)"),
+        (
+            {"groups": np.array(["clerk"]), "budget.learned": np.array(np.nan)},
+            r"its prior budget\.learned is not finite",
+        ),
+    ],
+)
+def test_priors_with_which_no_shard_could_begin_are_refused(
+    signer: Signer, priors: dict[str, NDArray[Any]], why: str
+) -> None:
+    body = signer.seal("spring", {"priors.npz": packed_priors(priors)})
+    with pytest.raises(RefusedBundleError, match=rf"bundle spring is refused: {why}"):
+        accepted(body, digest_of(body), signer.trusted)
 
 
 def test_what_models_are_trained_on_has_a_digest_which_words_do_not_change(monkeypatch: pytest.MonkeyPatch) -> None:

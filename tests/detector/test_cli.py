@@ -6,13 +6,19 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 import msgspec
 import pytest
 
 from alerts.alert import Alert
+from alerts.bundles import Deed
+from alerts.registry import Registry
 from detector import cli
+from detector.bundles import trained_at
+from detector.home import STORE
+from tests.detector.bundling import act, add
 from tests.detector.small import KEY, SmallLog
 
 BAD = sorted((Path(__file__).parent / "bad_config").glob("*.toml"))
@@ -25,7 +31,7 @@ COMMANDS = (
     "exceptions add", "exceptions list", "exceptions end", "silences",
     "silences add", "silences list", "silences expire", "deliveries", "deliveries list", "deliveries retry",
     "receivers", "receivers test", "serve", "tokens", "tokens add", "tokens list", "tokens revoke",
-    "doctor", "probe", "backup", "restore",
+    "doctor", "probe", "drift", "backup", "restore",
     "bundles", "bundles key", "bundles add", "bundles list", "bundles show", "bundles shadow", "bundles promote",
     "bundles rollback", "bundles archive",
     "export", "export events", "export features", "export alerts", "export labels", "export check",
@@ -130,6 +136,37 @@ def test_the_budget_of_the_command_line_is_kept_and_a_senseless_one_refused(
     assert "budget of 0.5 in 1,000" in capfd.readouterr().err
     assert innerwatch("replay", small_log.events, "--budget", "0") == 1
     assert "'budget'" in capfd.readouterr().err
+
+
+def test_drift_reads_what_a_replay_left_and_a_schedule_may_go_by_its_exit_code(
+    small_log: SmallLog, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config, state = config_of(small_log, tmp_path), tmp_path / "state"
+    assert innerwatch("replay", small_log.events, "--config", config, "--state", state) == 0
+    capfd.readouterr()
+    asked = ("drift", "--config", config, "--state", state)
+    assert innerwatch(*asked, "--fail-on", "retrain", "--fail-on", "look first") == 0
+    out = capfd.readouterr().out
+    assert "bulk_export" in out
+    assert "recommended: nothing to do\n    there are fewer than 500 actor-days to compare" in out
+    monkeypatch.setattr("detector.drift.LEAST_ACTOR_DAYS", 20)  # of a dozen people chance alone moves it a lot
+    assert innerwatch(*asked, "--json", "--shard", "0") == 0
+    found = json.loads(capfd.readouterr().out)
+    assert (found["recommendation"], found["shards"][0]["shard"]) == ("retrain", "0")
+    moved = [one for one in found["shards"][0]["detections"] if one["shift"]["index"] > 0.25]
+    assert any(part["shift"]["index"] > 0.1 for one in moved for part in one["measures"])
+    assert innerwatch(*asked, "--fail-on", "look first") == 0
+    assert innerwatch(*asked, "--fail-on", "retrain") == 10
+    capfd.readouterr()
+    with closing(Registry(f"sqlite:///{state}/{STORE}")) as registry:
+        act(registry, Deed.PROMOTE, add(registry, "spring", b"its bytes are not looked at"))
+    monkeypatch.setattr("detector.app.now", lambda: trained_at("2027-06-29T00:00:00+00:00"))
+    assert innerwatch(*asked, "--json") == 0
+    assert "the bundle that judges was trained 212 days ago" in json.loads(capfd.readouterr().out)["reasons"]
+    assert innerwatch(*asked, "--shard", "7") == 1
+    assert "7: no such shard; there are 0" in capfd.readouterr().err
+    assert innerwatch("drift", "--state", tmp_path / "nothing") == 1
+    assert "no state here" in capfd.readouterr().err
 
 
 def test_evaluate_explain_and_baseline_read_what_replay_left(

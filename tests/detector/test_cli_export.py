@@ -50,11 +50,16 @@ def test_labels_are_read_from_the_state_of_a_run(
     config = config_of(small_log, tmp_path, state={"folder": str(tmp_path / "state")}, metrics={"enabled": False})
     settings = load_config(config)
     assert run(settings, Tokens(KEY), BytesIO(), Heard()) == 0
+    asked = ("export", "labels", "--config", config, "--out", tmp_path / "labels")
+    assert innerwatch(*asked) == 1
+    assert "nothing for labels at all" in capsys.readouterr().err
+    assert innerwatch(*asked, "--if-any") == 0
+    assert not (tmp_path / "labels").exists()
     with closing(open_desk(settings)) as desk:
         desk.take_in([], [], 1_800_000_000.0)
         one = desk.incidents()[0].incident_id
         desk.act(one, Close(Verdict.TRUE_POSITIVE, "it was"), By("ana", 1_800_000_100.0))
-    assert innerwatch("export", "labels", "--config", config, "--out", tmp_path / "labels") == 0
+    assert innerwatch(*asked, "--if-any") == 0
     assert innerwatch("export", "alerts", "--config", config, "--out", tmp_path / "alerts") == 0
     found, alerts = rows(tmp_path / "labels", "labels"), rows(tmp_path / "alerts", "alerts")
     told = {alert["alert_id"]: alert for alert in alerts}
@@ -65,7 +70,7 @@ def test_labels_are_read_from_the_state_of_a_run(
     assert "ana" not in json.dumps(found, default=str)
     assert innerwatch("export", "check", tmp_path / "labels", "--replay") == 0
     assert "verdicts cannot be" in capsys.readouterr().err
-    assert innerwatch("export", "labels", "--state", tmp_path / "none", "--out", tmp_path / "new") == 1
+    assert innerwatch("export", "labels", "--state", tmp_path / "none", "--out", tmp_path / "new", "--if-any") == 1
     assert "no state here" in capsys.readouterr().err
 
 

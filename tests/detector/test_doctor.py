@@ -370,12 +370,15 @@ def test_a_champion_that_a_run_would_refuse_is_found_before_it_starts(site: Path
     file = written(site, '[bundles]\ntrusted_keys = ["training.key.pub"]\n')
     assert seen(file, "bundles") == []
     with closing(Registry(f"sqlite:///{site}/state/{STORE}")) as registry:
-        spring = add(registry, "spring", signer.seal("spring"))
+        made = datetime.fromtimestamp(app.now() - 3 * 86_400, UTC).isoformat()
+        spring = add(registry, "spring", signer.seal("spring", created_at=made))
         summer = add(registry, "summer", signer.seal("summer", features="0" * 64))
         act(registry, Deed.PROMOTE, spring)
         act(registry, Deed.SHADOW, summer)
         (grade, words), (other, why) = seen(file, "bundles")
-        assert (grade, words) == (Grade.OK, f"champion: spring ({spring[:12]})")
+        assert (grade, words) == (Grade.OK, f"champion: spring ({spring[:12]}), trained 3 days ago")
+        (grade, words), _ = seen(file, "bundles", ahead_s=180 * 86_400.0)
+        assert (grade, words.partition(", ")[2]) == (Grade.WARN, "trained 183 days ago; train anew")
         assert other is Grade.WARN
         assert "the challenger is left out: bundle summer is refused" in why
         act(registry, Deed.PROMOTE, summer)

@@ -1,5 +1,6 @@
 """What is measured of a run is what its shards know, by labels that are bounded."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
+from detector.bundles import accepted
 from detector.closing import DECISIONS
 from detector.config import Config
 from detector.context import read_context
@@ -17,8 +19,10 @@ from detector.keeper import Keeper, Setting
 from detector.metrics import MEASURED, Metrics
 from detector.shard import SHARD
 from streams import Position, Record, Tokens
+from tests.detector.bundling import digest_of, signer_in
 from tests.detector.small import KEY, SmallLog, close_feed, feed_of
 
+INFO = "innerwatch_bundle_info"
 LATER_S = 90.0
 """How long after an event's time the machine's clock says that it is judged."""
 
@@ -148,3 +152,39 @@ def _access(number: int, employee: int, time: datetime) -> Record:
         f'"src":{{"host":"WS-{employee}"}}}}'
     )
     return Record(raw.encode(), Position("log", number))
+
+
+def test_the_bundles_that_shards_go_by_are_told_and_those_that_went_are_not(
+    small_log: SmallLog, tmp_path: Path
+) -> None:
+    signer = signer_in(tmp_path)
+    spring, summer = (
+        accepted(body, digest_of(body), signer.trusted)
+        for body in (signer.seal(name, created_at=f"2026-{month}-01T00:00:00+00:00")
+                     for name, month in (("spring", "03"), ("summer", "06")))
+    )  # fmt: skip
+    context, metrics = read_context(small_log.config(), Tokens(KEY)), Metrics()
+    setting = Setting(small_log.config(), Tokens(KEY), context)
+    keepers = [Keeper(setting, SHARD, tmp_path / "one"), Keeper(setting, "1", tmp_path / "two")]
+
+    def told() -> dict[tuple[str, ...], float]:
+        metrics.update(keepers, 0.0)
+        return {labels: value for labels, value in values(metrics).items() if labels[0].startswith("innerwatch_bundle")}
+
+    assert told() == {}
+    trained = "innerwatch_bundle_trained_timestamp_seconds"
+    old, new = (datetime(2026, month, 1, tzinfo=UTC).timestamp() for month in (3, 6))
+    for keeper in keepers:
+        assert keeper.adopt(replace(context, champion=spring, challenger=summer))
+    first = {(INFO, spring.digest[:12], "spring", "champion"): 1.0, (trained, "champion"): old}
+    second = {(INFO, summer.digest[:12], "summer", "challenger"): 1.0, (trained, "challenger"): new}
+    assert told() == first | second
+    keepers[0].adopt(replace(context, champion=summer))
+    other = {(INFO, summer.digest[:12], "summer", "champion"): 1.0}
+    assert told() == first | second | other, "the other shard still goes by both; the older one is told"
+    keepers[1].adopt(replace(context, champion=summer))
+    assert told() == other | {(trained, "champion"): new}
+    for keeper in keepers:
+        keeper.adopt(context)
+        keeper.close()
+    assert told() == {}

@@ -17,6 +17,7 @@ from detector.feed import Feed
 from detector.home import Home, database_of
 from detector.keeper import Keeper, Setting
 from detector.lookout import Lookout
+from detector.lookup import shadowed_in_state
 from detector.shard import SHARD
 from streams import Tokens
 from tests.detector.bundling import Signer, act, add, signer_in
@@ -91,13 +92,20 @@ def test_a_promotion_and_a_rollback_are_met_again_where_the_live_run_met_them(
 ) -> None:
     run = Run(config, home)
     run.read(HALF)
-    spring, summer = (add(registry, name, signer.seal(name)) for name in ("spring", "summer"))
+    spring, summer = (
+        add(registry, name, signer.seal_alarmed(name, nats)) for name, nats in (("spring", 3.0), ("summer", 5.0))
+    )
     act(registry, Deed.PROMOTE, spring)
     run.read(700)
     assert run.lookout.context.champion is not None
     assert run.lookout.context.champion.digest == spring
     act(registry, Deed.SHADOW, summer)
     run.read(700)
+    run.feed.settle()
+    (shadowed,) = shadowed_in_state(config.state, summer)
+    assert shadowed.shard == SHARD
+    assert shadowed.days > 0
+    assert shadowed_in_state(config.state, spring) == []
     act(registry, Deed.PROMOTE, summer)
     run.read(700)
     act(registry, Deed.ROLLBACK, summer)
@@ -113,6 +121,10 @@ def test_a_promotion_and_a_rollback_are_met_again_where_the_live_run_met_them(
         assert b"".join(map(alert_line, again.alerts)) == bodies(home.store)
         with closing(Home(other, read_only=True)) as repeated:
             assert changes(repeated.store) == made
+    # The promotions decide something: without them other alerts are told.
+    alone = config.model_copy(update={"state": StateConfig()})
+    untouched = replay(alone, TOKENS, tmp_path / "letters")
+    assert b"".join(map(alert_line, untouched.alerts)) != bodies(home.store)
 
 
 def test_a_run_that_was_killed_after_a_promotion_goes_on_with_the_champion_and_records_it_once(
@@ -120,7 +132,7 @@ def test_a_run_that_was_killed_after_a_promotion_goes_on_with_the_champion_and_r
 ) -> None:
     run = Run(config, home)
     run.read(HALF)
-    act(registry, Deed.PROMOTE, add(registry, "spring", signer.seal("spring")))
+    act(registry, Deed.PROMOTE, add(registry, "spring", signer.seal_alarmed("spring", 4.0)))
     run.read(500)  # and no more: what was committed is all that is left
     again = Run(config, home)
     assert again.keeper.resumed is not None

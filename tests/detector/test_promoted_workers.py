@@ -171,7 +171,7 @@ def test_each_shard_changes_once_for_a_promotion_and_once_for_a_rollback_through
 ) -> None:
     signer, config = signer_in(tmp_path), load_config(stream.config)
     with opened(config) as (store, registry):
-        spring = add(registry, "spring", signer.seal("spring"))
+        spring = add(registry, "spring", signer.seal_alarmed("spring", 4.0))
         stream.publish(0.3)
         for _ in range(2):
             stream.start()

@@ -24,7 +24,7 @@ COMMANDS = (
     "exceptions add", "exceptions list", "exceptions end", "silences",
     "silences add", "silences list", "silences expire", "deliveries", "deliveries list", "deliveries retry",
     "receivers", "receivers test", "serve", "tokens", "tokens add", "tokens list", "tokens revoke",
-    "doctor", "probe", "backup", "restore",
+    "doctor", "probe", "drift", "backup", "restore",
     "bundles", "bundles key", "bundles add", "bundles list", "bundles show", "bundles shadow", "bundles promote",
     "bundles rollback", "bundles archive",
     "export", "export events", "export features", "export alerts", "export labels",

@@ -13,12 +13,15 @@ from typing import Any, Final
 import psycopg
 import yaml
 
+from alerts.bundles import Deed
 from alerts.incident import State, Verdict
+from alerts.registry import Registry
 from alerts.work import By, Close
 from detector.app import now
 from detector.config import load_config
 from detector.deliver import open_desk
 from detector.simulation import SimulationConfig, simulate
+from tests.detector.bundling import act, add, signer_in
 from tests.real.alertmanager import RealAlertmanager, running_alertmanager
 from tests.real.broker import Broker, free_ports
 from tests.real.postgres import Postgres
@@ -86,7 +89,8 @@ class Observed:
             for name in ("good", "picky")
         }  # fmt: skip
         metrics = {"port": ports[0], "deliver_port": ports[1]}
-        self.config = site.written("observed", metrics=metrics, delivery={"receivers": receivers})
+        trusted = {"trusted_keys": [str(key) for key in _with_bundles(site)]}
+        self.config = site.written("observed", metrics=metrics, delivery={"receivers": receivers}, bundles=trusted)
         self.targets = {job: f"127.0.0.1:{port}" for job, port in zip(JOBS, ports, strict=True)}
         self.worker = Member("observed", self.config, ports[0])
         self.delivery: subprocess.Popen[bytes] | None = None
@@ -126,6 +130,15 @@ class Observed:
     def log(self) -> str:
         """The ends of what both processes said."""
         return self.worker.log() + (self.site.folder / "deliver.log").read_text("utf-8", "replace")[-2_000:]
+
+
+def _with_bundles(site: Site) -> tuple[Path, ...]:
+    """Put a champion and a challenger into the registry; the keys by which they are trusted."""
+    signer = signer_in(site.folder)
+    with closing(Registry(site.database, site.postgres.password_file)) as registry:
+        for name, deed in (("spring", Deed.PROMOTE), ("summer", Deed.SHADOW)):
+            act(registry, deed, add(registry, name, signer.seal(name)))
+    return signer.trusted.trusted_keys
 
 
 @contextmanager

@@ -34,7 +34,7 @@ BUDGET: Final = 15.0
 """Alerts in 1,000 employee-days: two and a half a day, enough to show what is told again and again."""
 RIGHT: Final = 0.9
 READS_AFTER: Final = timedelta(days=1)
-KEY: Final = b"verdicts of the simulated analysts"[:32]
+TOKENS: Final = Tokens(b"verdicts of the simulated analysts"[:32])
 
 
 @dataclass
@@ -77,7 +77,7 @@ def chance(name: str) -> float:
     return int.from_bytes(blake2b(name.encode(), digest_size=7).digest(), "big") / 2**56
 
 
-def watched(folder: Path, state: Path, budget: float, right: float | None) -> Evaluation:
+def watched(folder: Path, state: Path, budget: float, right: float | None, tokens: Tokens = TOKENS) -> Evaluation:
     """How good the alerts of an insurer are with analysts who are so often right; without any if that is None."""
     config = Config.model_validate(
         {
@@ -87,7 +87,6 @@ def watched(folder: Path, state: Path, budget: float, right: float | None) -> Ev
             "state": {"folder": str(state), "checkpoint_events": 100_000},
         }
     )
-    tokens = Tokens(KEY)
     labels = [msgspec.json.decode(line, type=Label) for line in (folder / "labels.jsonl").read_bytes().splitlines()]
     with ExitStack() as stack:
         home = stack.enter_context(closing(Home(config.state)))
