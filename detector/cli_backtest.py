@@ -34,6 +34,11 @@ def backtest(  # noqa: PLR0913 - each parameter is one option
     first: FIRST = None,
     last: LAST = None,
     labels: Annotated[Path | None, typer.Option(help="All stories of a simulated log.")] = None,
+    inject: Annotated[
+        int,
+        typer.Option(min=0, max=1_000, help="Put stories of so many insiders into the log, in amounts of its people."),
+    ] = 0,
+    seed: Annotated[int, typer.Option(help="Of these; the same gives the same stories.")] = 7,
     state: Annotated[
         Path | None,
         typer.Option(help="The configuration or state folder of a run, for its verdicts and its registry of bundles."),
@@ -67,7 +72,7 @@ def backtest(  # noqa: PLR0913 - each parameter is one option
     with _store(config, state) as store:
         contestants = contestants_of(bundle, settings.bundles, store)
         said = store.labels() if store is not None else []
-    order = Order(contestants, span, read_labels(labels) if labels is not None else None, said)
+    order = Order(contestants, span, read_labels(labels) if labels is not None else None, said, inject, seed)
     report = _played(settings, order, contexts)
     _told(report, out)
     if fail and not report.passes:

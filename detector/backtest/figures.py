@@ -56,20 +56,15 @@ class Department(msgspec.Struct, frozen=True, kw_only=True):
     ratio: float | None
     unusual: bool
 
-    @property
-    def false_share(self) -> float | None:
-        """Of the judged ones."""
-        return self.false / self.judged if self.judged else None
-
 
 class Figures(msgspec.Struct, frozen=True, kw_only=True):
     """A contestant's figures.
 
     `allowed` is how many alerts the budget had for the days on which it told. `recall` is `found` of `cases`: of misuse
-    that began in the days that count; `by_source` says the same of each source. `benign` is benign twins that were told
-    of. `delays` are days from the start of a story to its first alert, ascending. `precision` is `true` of `judged`, by
-    what `precision_by` names. `days` has the alerts that opened on each day, `detections` those that each detection
-    gave the strongest finding of.
+    that began in the days that count; `by_source` and `by_kind` say the same of each source and each kind of story.
+    `benign` is benign twins that were told of. `delays` are days from the start of a story to its first alert,
+    ascending. `precision` is `true` of `judged`, by what `precision_by` names. `days` has the alerts that opened on
+    each day, `detections` those that each detection gave the strongest finding of.
     """
 
     alerts: int
@@ -80,6 +75,7 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     found: int
     recall: float | None
     by_source: dict[str, Counted]
+    by_kind: dict[str, Counted]
     benign: Counted
     recall_at: tuple[AtBudget, ...]
     delay_days: float | None
@@ -153,6 +149,10 @@ def figures_of(played: Played, frame: Frame) -> Figures:
             source.value: Counted(sum(one.source is source for one in found), of)
             for source in Source
             if (of := sum(case.source is source for case in misuse))
+        },
+        by_kind={
+            kind: Counted(sum(one.kind == kind for one in found), sum(one.kind == kind for one in misuse))
+            for kind in sorted({case.kind for case in misuse})
         },
         benign=Counted(sum(bool(found_by(case, lines).alert_ids) for case in benign), len(benign)),
         recall_at=_recall_at(played, misuse, frame),

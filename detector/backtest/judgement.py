@@ -58,6 +58,8 @@ def _precision(champion: Figures, challenger: Figures) -> Reason:
         f"{one.true} of the {who}'s {one.judged} judged alerts are true{percent(one.precision)}"
         for who, one in (("challenger", challenger), ("champion", champion))
     )
+    if not champion.judged and not challenger.judged:
+        return Reason(holds=True, words="precision is not compared: nothing says which alerts are false")
     if champion.precision is None or challenger.precision is None:
         return Reason(holds=True, words=f"precision is not compared: {words}")
     lost = round(champion.precision - challenger.precision, 6)

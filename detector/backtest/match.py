@@ -11,6 +11,7 @@ import msgspec
 
 from alerts.alert import Alert
 from alerts.contexts import ContextChange
+from detector.backtest.planting import PlantedFormat, Planting
 from detector.backtest.witness import Witness, Worked, rank_correlation
 from detector.calendar import Calendar
 from detector.context import Context
@@ -102,10 +103,6 @@ class Judge(History):
         return replace(self._history.without_bundles(digest), champion=self._bundle)
 
 
-Plant = Callable[[str, Sequence[Record]], list[Record]]
-"""Puts what is to be put into a shard's log between its next records."""
-
-
 @dataclass(frozen=True, slots=True)
 class Rules:
     """How a match goes.
@@ -115,7 +112,7 @@ class Rules:
         goes_on: whether the log does, so that its end closes no day.
         follows: whether it is a file that grows, which ends where there is nothing more at the moment.
         arrived: when the log is known to have existed, Unix seconds.
-        plant: puts stories into the log.
+        planting: puts events into the log.
         stopped: whether somebody wants it to end.
     """
 
@@ -123,7 +120,7 @@ class Rules:
     goes_on: bool = False
     follows: bool = False
     arrived: float | None = None
-    plant: Plant | None = None
+    planting: Planting | None = None
     stopped: Callable[[], bool] = lambda: False
 
 
@@ -134,7 +131,7 @@ def play(
 
     Args:
         setting: what they have in common; nothing is written.
-        contestants: who.
+        contestants: who, two at least.
         rules: how.
         watch: called after every batch.
 
@@ -167,14 +164,18 @@ def _play_shard(
 ) -> None:
     witnesses = [Witness(keeper.shard, rules.span.last) for keeper in keepers]
     name = keepers[0].shard.name
+    for keeper in keepers if rules.planting is not None else ():
+        keeper.shard.format = PlantedFormat(keeper.shard.format)
     for records in _read(feed, rules, lambda: all(one.shard.engine.oldest > rules.span.last for one in keepers)):
-        planted = rules.plant(name, records) if rules.plant is not None else records
+        planted = rules.planting.plant(name, records) if rules.planting is not None else records
         for keeper in keepers:
             keeper.take(planted, str(feed.source.position))
             keeper.commit()
         match.correlations += _compared(witnesses)
         if watch is not None:
             watch(feed)
+    if rules.stopped():
+        raise KeyboardInterrupt
     if feed.finished and not rules.goes_on:
         for keeper in keepers:
             keeper.conclude(rules.arrived)
@@ -188,9 +189,7 @@ def _play_shard(
 
 def _read(feed: Feed, rules: Rules, enough: Callable[[], bool]) -> Iterator[Sequence[Record]]:
     """The records of a log to its end, or to where there are no more at the moment."""
-    while not feed.finished and not enough():
-        if rules.stopped():
-            raise KeyboardInterrupt
+    while not feed.finished and not enough() and not rules.stopped():
         records = feed.source.next_batch(BATCH_RECORDS)
         if not records and rules.follows:
             return

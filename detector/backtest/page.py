@@ -94,6 +94,12 @@ def _figures(report: Report) -> Iterator[str]:
             words = [(of(one.found, one.of) if one is not None else "none", True) for one in counts]
             rows.append((f"of {source}", *words))
     yield _table("Figures of the days that count", ("", *((name, True) for name in names)), rows)
+    kinds: list[Sequence[Cell]] = [
+        (kind, *((of(one.by_kind[kind].found, one.by_kind[kind].of), True) for one in report.figures))
+        for kind in report.figures[0].by_kind
+    ]
+    if kinds:
+        yield _table("Misuse found, by kind", ("kind", *((name, True) for name in names)), kinds)
     yield f"<p class=note>{_text(_truth_words(report))}</p>"
 
 

@@ -41,6 +41,11 @@ class Case:
     label: Label
 
     @property
+    def kind(self) -> str:
+        """What kind of story it is."""
+        return "verdicts" if self.source is Source.VERDICT else self.label.story
+
+    @property
     def is_misuse(self) -> bool:
         """Whether it ought to be told."""
         return self.label.kind == TRUE

@@ -26,6 +26,8 @@ KEPT: Final = 48
 """Latest events, times and amounts that are kept of each of them."""
 MOST_STRANGERS: Final = 4_096
 
+OPENS: Final = frozenset({"read", "query", "search"})
+
 Subject = tuple[str, int]
 """A customer's token and serial."""
 
@@ -67,7 +69,7 @@ class Usual:
         _keep(self.moments, moment)
         if event.outcome == "success" and event.action in TAKES_OUT:
             _keep(self.takes, event)
-        elif event.outcome == "success" and event.subjects:
+        elif event.outcome == "success" and event.action in OPENS and event.subjects:
             _keep(self.reads, event)
 
 
