@@ -11,7 +11,7 @@ RSYSLOG = $(shell command -v rsyslogd || ls /usr/sbin/rsyslogd 2>/dev/null)
 POLICY := /usr/sbin/policy-rc.d
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-kafka test lint bench soak verdicts dashboards pictures lock clean packages
+.PHONY: help demo demo-kafka test lint bench soak verdicts retraining dashboards pictures lock clean packages
 
 help:  ## say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -63,7 +63,8 @@ packages:
 		npm install --prefix .venv/node --no-audit --no-fund --silent @grafana/schema@11.6.0 typescript@5.8 ; } || \
 		echo "no npm: tests that need Node.js with Grafana's types are skipped" >&2
 
-test: lint packages  ## everything: lint, the fast tests, then the slow ones
+test: $(READY)  ## everything: lint, the fast tests, then the slow ones
+	$(MAKE) --jobs=2 --output-sync lint packages
 	$(BIN)/pytest -q -n 2 -m "not slow"
 	$(BIN)/pytest -q -n 2 -m slow
 
@@ -79,6 +80,9 @@ dashboards: $(READY)  ## write Grafana's dashboards and the page of metrics anew
 
 pictures: $(READY) packages  ## draw what the dashboards' panels get from a real run, without Grafana
 	$(BIN)/python -m tests.real.pictures
+
+retraining: $(READY)  ## what a retrained bundle finds on simulated insurers that nothing was learned from
+	$(BIN)/python -m tests.real.retraining
 
 verdicts: $(READY)  ## what analysts' verdicts spare them, on simulated insurers
 	$(BIN)/python -m tests.real.verdicts

@@ -43,14 +43,17 @@ def add(
     config: CONFIG = None,
     state: STATE = None,
 ) -> None:
-    """Verify a bundle and put it into the registry; it is not used yet."""
+    """Verify a bundle and put it into the registry; it is not used yet.
+
+    Where there is no state yet it begins here, so that a first run can begin with a bundle's priors.
+    """
     import msgspec
 
     from alerts.bundles import BundleRecord
     from detector.app import now
     from detector.bundles import read_bundle
 
-    with registry_of(config, state) as (registry, settings):
+    with registry_of(config, state, begins=True) as (registry, settings):
         found = read_bundle(file, settings.bundles)
         manifest = msgspec.json.encode(found.manifest).decode()
         name, owner = found.manifest.name, found.manifest.owner
@@ -181,8 +184,10 @@ def archive(name: NAME, by: AUTHOR = "analyst", config: CONFIG = None, state: ST
 
 
 @contextmanager
-def registry_of(config: Path | None, state: Path | None) -> "Iterator[tuple[Registry, Config]]":
-    """The registry in the database of a configuration or state folder."""
+def registry_of(
+    config: Path | None, state: Path | None, *, begins: bool = False
+) -> "Iterator[tuple[Registry, Config]]":
+    """The registry in the database of a configuration or state folder, which is made if it may begin here."""
     from contextlib import closing
 
     from alerts.registry import Registry
@@ -193,7 +198,7 @@ def registry_of(config: Path | None, state: Path | None) -> "Iterator[tuple[Regi
     if (config is None) == (state is None):
         raise typer.BadParameter("name either a configuration by --config or a state folder by --state")
     settings = load_config(config) if state is None else configured(None, state=state)
-    database = database_of(settings.state, must_exist=True)
+    database = database_of(settings.state, must_exist=not begins)
     with closing(Registry(database, settings.state.password_file)) as registry:
         yield registry, settings
 

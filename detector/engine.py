@@ -19,12 +19,12 @@ from detector.detections import DETECTIONS
 from detector.drift import Drift, tally_day
 from detector.errors import CheckpointError
 from detector.features import Feature
-from detector.learned import Days, Learned
+from detector.learned import Days, Learned, learned_of
 from detector.lessons import Lessons
 from detector.measures import Baselines
 from detector.people import People, capacity
 from detector.places import Places
-from detector.priors import Shared, seed
+from detector.priors import Shared, inherit, seed
 from detector.recent import LONGEST_PIECE, Recent
 from detector.risk import MOST_JOINT, Judgement, Risk, Verdict
 from detector.scores import Reached, Scores
@@ -78,6 +78,7 @@ class Engine:
         self.scores = Scores(self.baselines, np.array(disabled, np.bool_))
         self.risk = Risk(len(self.baselines.measures))
         self.budget = Budget(config.risk.budget, config.risk.episode_days)
+        self._shared = Shared(self.baselines, self.hours, self.risk, self.budget)
         self.gate = Gate(config.learning)
         self.recent = Recent(config.profiles.recent_events)
         self.teller = Teller(self)
@@ -146,24 +147,20 @@ class Engine:
         """Go by the bundles of the context; what has learned nothing yet begins with the champion's priors."""
         champion, challenger = context.champion, context.challenger
         heard = JOINT in self.detections  # what learners see is the joint picture of a day
-        name = champion.manifest.name if champion is not None else ""
-        self.learned = Learned(champion.learners if champion is not None and heard else (), name)
+        self.learned = learned_of(champion if heard else None)
         self.shadow.follow(challenger if heard else None)
         if champion is None or not champion.priors or self.events:
             return
         groups = self.people.groups_of(champion.priors["groups"].tolist())
         self._reserve()
-        seed(Shared(self.baselines, self.hours, self.risk, self.budget), groups, champion.priors)
+        seed(self._shared, groups, champion.priors)
         self.seeded = True
 
     def refine(self, refined: Callable[[str], str]) -> None:
         """Compare people with those who do their kind of work from now on: see ``People.refine``."""
         new = self.people.refine(refined)
         self._reserve()
-        if new:
-            groups, parents = np.array(list(new)), np.array(list(new.values()))
-            self.baselines.inherit(groups, parents)
-            self.hours.inherit(groups, parents)
+        inherit(self._shared, new)
 
     def finish(self) -> None:
         """Close the open days, as the next events would: a log that ends is judged to its end."""

@@ -6,7 +6,7 @@ was fitted on an export is applied to the same numbers.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,10 @@ from numpy.typing import NDArray
 from detector.detections import DETECTIONS
 from detector.features import Feature, Peak
 from detector.risk import Judgement
+from models.errors import ModelError
+
+if TYPE_CHECKING:
+    from models.bundles import Bundle
 
 
 class Facts(Protocol):
@@ -118,8 +122,25 @@ class Learned:
         return replace(judged, learned=learned, level=np.maximum(judged.level + learned.sum(axis=1), 0.0))
 
     def _moved(self, learner: Learner, days: Days) -> NDArray[np.float64]:
-        facts = learner.facts
-        worth = learner.nats_many(days.columns(facts.features))
+        """How far a learner moves the level of each day, (n,); not at all where it fails, whoever else is there."""
+        facts, seen = learner.facts, days.columns(learner.facts.features)
+        try:
+            worth = learner.nats_many(seen)
+        except ModelError:
+            worth = np.array([_worth(learner, day) for day in seen])
         if facts.kind == "ranker":
-            return np.clip(worth - days.judged.level, -facts.limit, facts.limit)
-        return worth
+            worth = np.clip(worth - days.judged.level, -facts.limit, facts.limit)
+        return np.nan_to_num(worth, nan=0.0)
+
+
+def _worth(learner: Learner, day: NDArray[np.float64]) -> float:
+    """What one day (d,) is worth to a learner; NaN if it cannot say."""
+    try:
+        return float(learner.nats_many(day[None])[0])
+    except ModelError:
+        return np.nan
+
+
+def learned_of(bundle: "Bundle | None") -> Learned:
+    """The learners of a bundle; none change nothing."""
+    return Learned(bundle.learners, bundle.manifest.name) if bundle is not None else Learned()

@@ -57,3 +57,11 @@ def seed(shared: Shared, groups: NDArray[np.int64], priors: Arrays) -> None:
     shared.hours.seed(groups, within("hours", priors))
     shared.risk.seed(within("risk", priors))
     shared.budget.seed(float(priors["budget.learned"]))
+
+
+def inherit(shared: Shared, parts: Mapping[int, int]) -> None:
+    """Let peer groups of which nothing was learned begin as the groups that they are parts of."""
+    if parts:
+        groups, parents = np.array(list(parts)), np.array(list(parts.values()))
+        shared.baselines.inherit(groups, parents)
+        shared.hours.inherit(groups, parents)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from detector.budget import Budget
 from detector.config import Config
-from detector.learned import Learned
+from detector.learned import Learned, learned_of
 from detector.state import packed_values, unpacked_values
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class Shadow:
 
     def follow(self, challenger: "Bundle | None") -> None:
         """Go by this challenger; another one begins anew."""
-        self.learned = Learned(challenger.learners if challenger is not None else ())
+        self.learned = learned_of(challenger)
         digest = challenger.digest if challenger is not None else ""
         if digest != self.digest:
             self._begin(digest)

@@ -41,8 +41,11 @@ def kafka_broker(tmp_path_factory: pytest.TempPathFactory) -> Generator[Broker, 
 
 @pytest.fixture(scope="session")
 def postgres() -> Generator[Postgres, None, None]:
-    """A real PostgreSQL server, one for each test process that asks for it."""
-    with running_postgres() as server:
+    """A real PostgreSQL server, one for each test process that asks for it.
+
+    It leaves the disk to the system: tests end servers, and what a server has written outlives that, but no power cut.
+    """
+    with running_postgres(fsync="off") as server:
         yield server
 
 
@@ -50,6 +53,24 @@ def postgres() -> Generator[Postgres, None, None]:
 def postgres_url(postgres: Postgres) -> Generator[str, None, None]:
     """An empty database of its own for each test; the password is in ``postgres.password_file``."""
     name = postgres.new_database()
+    yield postgres.url(name)
+    postgres.drop_database(name)
+
+
+@pytest.fixture(scope="session")
+def made_database(postgres: Postgres) -> str:
+    """A database as whoever opens it first makes it."""
+    from alerts.store import Store
+
+    name = postgres.new_database()
+    Store(postgres.url(name), postgres.password_file).close()
+    return name
+
+
+@pytest.fixture
+def made_postgres_url(postgres: Postgres, made_database: str) -> Generator[str, None, None]:
+    """The same as `postgres_url`, with its tables made."""
+    name = postgres.new_database(made_database)
     yield postgres.url(name)
     postgres.drop_database(name)
 

@@ -44,3 +44,9 @@ def curve_of(answers: Floats, worth: Floats) -> tuple[tuple[float, ...], tuple[f
     if len(kept) == 1:  # an estimator that cannot tell days apart
         return (float(distinct[0]), float(distinct[0]) + 1.0), (0.0, 0.0)
     return tuple(distinct[kept].tolist()), tuple(np.maximum(shared[kept], 0.0).tolist())
+
+
+def alone(estimator: Any) -> Any:
+    """The estimator, working on one core: several add up in the order in which they are ready, and so in other bits."""
+    parallel = [name for name in estimator.get_params() if name.rpartition("__")[2] == "n_jobs"]
+    return estimator.set_params(**dict.fromkeys(parallel))

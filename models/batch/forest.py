@@ -4,7 +4,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from models.batch.fitted import Fitted, curve_of
+from models.batch.fitted import Fitted, alone, curve_of
 from models.contract import Floats
 
 TREES: Final = 100
@@ -25,7 +25,7 @@ def fit_forest(X: Floats, seed: int, estimator: Any = None) -> Fitted:  # noqa: 
         from sklearn.ensemble import IsolationForest  # type: ignore[import-untyped] # noqa: PLC0415
 
         estimator = IsolationForest(n_estimators=TREES, max_samples=min(SAMPLES, len(X)), random_state=seed)
-    estimator.fit(X)
+    alone(estimator).fit(X)
     ask = getattr(estimator, "score_samples", None) or estimator.decision_function
     ranks = np.arange(len(X), 0, -1)
     return Fitted(estimator, *curve_of(-np.asarray(ask(X), np.float64), -np.log(ranks / (len(X) + 1.0))))

@@ -5,11 +5,13 @@ from typing import Any, Final
 
 import numpy as np
 
-from models.batch.fitted import Fitted, curve_of
+from models.batch.fitted import Fitted, alone, curve_of
 from models.contract import Bools, Floats, Ints
 
 TREES: Final = 64
 LEAST_LEAF: Final = 5
+MOST_LEAVES: Final = 1_024
+"""Of a tree: a forest then has a few megabytes, whatever it was fitted to."""
 LEAST_POSITIVE: Final = 10
 """Confirmed days, of at least three people, below which there is nothing to learn from."""
 LEAST_PEOPLE: Final = 3
@@ -120,6 +122,7 @@ def _forest(seed: int) -> Any:
     return RandomForestClassifier(
         n_estimators=TREES,
         min_samples_leaf=LEAST_LEAF,
+        max_leaf_nodes=MOST_LEAVES,
         max_samples=0.5,
         class_weight="balanced",
         random_state=seed,
@@ -130,4 +133,4 @@ def _fit(estimator: Any, examples: Examples) -> None:
     from sklearn.utils.validation import has_fit_parameter  # type: ignore[import-untyped] # noqa: PLC0415
 
     weighted = {"sample_weight": examples.weights} if has_fit_parameter(estimator, "sample_weight") else {}
-    estimator.fit(examples.X, examples.confirmed.astype(np.int64), **weighted)
+    alone(estimator).fit(examples.X, examples.confirmed.astype(np.int64), **weighted)

@@ -17,7 +17,7 @@ MORNING = datetime(2026, 3, 2, 1, 14, 5, 120_000, tzinfo=UTC)
 
 @dataclass(frozen=True)
 class Place:
-    """An empty database, in SQLite or PostgreSQL."""
+    """A database of a test's own, in SQLite or PostgreSQL."""
 
     url: str
     password_file: Path | None = None

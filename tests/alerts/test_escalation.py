@@ -96,7 +96,7 @@ def test_level_by_level_others_are_told_and_each_step_is_in_the_history(
     who = SECOND.on_call(now)
     assert team.told()["chief"] == team.told()[who] == [f"{ONE}.1.firing.2"]
     assert team.ears["chief"].taken[f"{ONE}.1.firing.2"].level == 2
-    run(team.dispatcher, now, 600 * MINUTE)
+    run(team.dispatcher, now, 600 * MINUTE, 10 * MINUTE)
     assert escalations(desk) == [
         (ITSELF, f"level 1, unacknowledged for 30 minutes: lead told of alert {ONE}"),
         (ITSELF, f"level 2, unacknowledged for 60 minutes: chief, {who} told of alert {ONE}"),
@@ -108,7 +108,7 @@ def test_an_acknowledgement_stops_it(desk: Desk, team: Team, commit: Callable[..
     commit(make_alert(alert_id=ONE))
     now = run(team.dispatcher, START, 32 * MINUTE)
     desk.act(ONE, Move(state), By("lee", now))
-    run(team.dispatcher, now, 600 * MINUTE)
+    run(team.dispatcher, now, 600 * MINUTE, 10 * MINUTE)
     assert list(team.told()) == ["soc", "lead"]
 
 
@@ -117,7 +117,7 @@ def test_what_is_mild_waits_until_it_is_severe_and_its_time_counts_from_then(
 ) -> None:
     alert = make_alert(alert_id=ONE, severity=Severity.MEDIUM)
     commit(alert)
-    now = run(team.dispatcher, START, 300 * MINUTE)
+    now = run(team.dispatcher, START, 300 * MINUTE, 10 * MINUTE)
     assert escalations(desk) == []
     commit(msgspec.structs.replace(alert, severity=Severity.HIGH))
     now = run(team.dispatcher, now, 28 * MINUTE)
@@ -134,7 +134,7 @@ def test_the_worst_of_an_incident_is_told_and_closing_tells_everybody_who_knows(
     now = run(team.dispatcher, START, 32 * MINUTE)
     assert team.told()["lead"] == [f"{'b' * 20}.1.firing.1"]
     desk.act(ONE, Close(Verdict.TRUE_POSITIVE, "sold"), By("lee", now))
-    run(team.dispatcher, now, 600 * MINUTE)
+    run(team.dispatcher, now, 600 * MINUTE, 10 * MINUTE)
     assert [notice.phase for notice in team.ears["lead"].taken.values()] == [Phase.FIRING, Phase.RESOLVED]
     assert "chief" not in team.told()
 
@@ -162,7 +162,7 @@ def test_what_nobody_was_told_of_is_not_escalated(desk: Desk, team: Team, commit
     matcher = Matcher(actors=("E-7f3a",))
     desk.silence(Silence(matcher=matcher, owner="lee", reason="audit", starts=START, ends=START + 1e6))
     commit(make_alert(alert_id=ONE))
-    run(team.dispatcher, START, 600 * MINUTE)
+    run(team.dispatcher, START, 600 * MINUTE, 10 * MINUTE)
     assert team.told() == {}
     assert escalations(desk) == []
 

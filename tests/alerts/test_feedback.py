@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
@@ -16,11 +15,6 @@ from alerts.work import By, Close, Reopen
 from tests.alerts.samples import MORNING, make_alert, make_checkpoint, make_finding
 
 NOW = 1_800_000_000.0
-
-
-@pytest.fixture
-def url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path / 'alerts.db'}"
 
 
 @pytest.fixture

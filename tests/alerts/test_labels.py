@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import timedelta
-from pathlib import Path
 
 import msgspec
 import pytest
@@ -19,11 +18,6 @@ from tests.alerts.samples import MORNING, make_alert, make_checkpoint
 
 NOW = MORNING.timestamp() + 1_000_000.0
 OTHER = "b" * 20
-
-
-@pytest.fixture
-def url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path / 'alerts.db'}"
 
 
 @pytest.fixture

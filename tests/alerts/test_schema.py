@@ -31,6 +31,11 @@ INSERT INTO meta (schema_version) VALUES (1)
 """
 
 
+@pytest.fixture
+def place(empty_place):
+    return empty_place
+
+
 def upgraded(place):
     with closing(Database(place.url, place.password_file)) as database:
         return upgrade(database)

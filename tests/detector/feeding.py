@@ -2,11 +2,11 @@
 
 from contextlib import closing
 from dataclasses import replace
-from pathlib import Path
 
 from detector.config import Config
 from detector.context import read_context
 from detector.engine import Engine
+from detector.export.job import NoLetters
 from detector.feed import Feed
 from detector.keeper import Keeper, Setting
 from detector.shard import SHARD
@@ -19,7 +19,7 @@ def fed(config: Config, champion: Bundle | None = None) -> Engine:
     """The engine of the log that the configuration names, judged by a champion, at its end."""
     tokens = Tokens(KEY)
     context = replace(read_context(config, tokens), champion=champion)
-    keeper = Keeper(Setting(config, tokens, context), SHARD, Path("/dev/null"))
+    keeper = Keeper(Setting(config, tokens, context, letters=NoLetters()), SHARD)
     with closing(Feed(config, keeper)) as feed:
         while not feed.finished:
             feed.advance()

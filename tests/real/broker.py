@@ -6,8 +6,9 @@ import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from hashlib import blake2b
 from pathlib import Path
@@ -47,9 +48,8 @@ org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule required uns
 listener.name.mutual.ssl.client.auth=required
 listener.name.mutual.ssl.truststore.type=PEM
 listener.name.mutual.ssl.truststore.location={trusted}
-ssl.keystore.type=PKCS12
+ssl.keystore.type=PEM
 ssl.keystore.location={keys}
-ssl.keystore.password={password}
 inter.broker.listener.name=PLAINTEXT
 log.dirs={data}
 auto.create.topics.enable=false
@@ -76,20 +76,18 @@ class Broker:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._classpath = f"{jars()}/*"
+        self._classpath = classpath()
         self._process: subprocess.Popen[bytes] | None = None
         self.certificate = folder / "broker.pem"
         self.client_certificate, self.client_key = folder / "client.pem", folder / "client.key"
         self.port, self._secure_port, self._mutual_port, controller = free_ports(4)
-        keys = folder / "broker.p12"
+        keys = folder / "broker.keys"
         self._make_certificates(keys)
         ports = {"port": self.port, "secure": self._secure_port, "mutual": self._mutual_port, "controller": controller}
         files = {"keys": keys, "trusted": self.client_certificate, "data": folder / "data"}
         text = PROPERTIES.format(**ports, **files, user=USER, password=PASSWORD)
         (folder / "server.properties").write_text(text, "utf-8")
-        user = [f"{mechanism}=[name={USER},password={PASSWORD}]" for mechanism in ("SCRAM-SHA-512", "SCRAM-SHA-256")]
-        command = ["format", "-t", CLUSTER, "-c", str(folder / "server.properties")]
-        self._java("kafka.tools.StorageTool", *command, *[word for one in user for word in ("--add-scram", one)])
+        shutil.copytree(formatted(), folder / "data")
 
     @property
     def address(self) -> str:
@@ -169,13 +167,10 @@ class Broker:
         self._wait()
 
     def _make_certificates(self, keys: Path) -> None:
-        store = ["-keystore", keys, "-storetype", "PKCS12", "-storepass", PASSWORD, "-alias", "broker"]
-        names = ["-dname", "CN=broker", "-ext", "san=ip:127.0.0.1", "-keyalg", "EC", "-validity", "30"]
-        for command in (["-genkeypair", *names], ["-exportcert", "-rfc", "-file", self.certificate]):
-            subprocess.run(["keytool", *command, *store], check=True, capture_output=True)
-        client = ["-keyout", self.client_key, "-out", self.client_certificate, "-subj", f"/CN={USER}", "-nodes"]
-        kind = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-days", "30"]
-        subprocess.run(["openssl", "req", "-x509", *kind, *client], check=True, capture_output=True)
+        key = self._folder / "broker.key"
+        _make_certificate("broker", key, self.certificate, "-addext", "subjectAltName=IP:127.0.0.1")
+        keys.write_bytes(key.read_bytes() + self.certificate.read_bytes())
+        _make_certificate(USER, self.client_key, self.client_certificate)
 
     def _wait(self) -> None:
         until = time.monotonic() + START_S
@@ -195,9 +190,6 @@ class Broker:
                 return bool(admin.describe_cluster()["brokers"])
         except KafkaError:
             return False
-
-    def _java(self, *arguments: str) -> None:
-        subprocess.run([*JAVA, "-cp", self._classpath, *arguments], check=True, capture_output=True)
 
 
 def actor_of(value: bytes | None) -> bytes:
@@ -220,20 +212,63 @@ def running_broker(folder: Path) -> Iterator[Broker]:
 
 
 def jars() -> Path:
-    """The folder of the broker's jars, fetched on first use; safe for several test processes at once."""
+    """The folder of the broker's jars, fetched on first use."""
     if shutil.which("mvn") is None or shutil.which("java") is None:
         pytest.skip("needs a Kafka broker, whose jars Maven fetches and Java 17 runs; install both")
-    folder = HOME / blake2b(POM.read_bytes(), digest_size=6).hexdigest()
+
+    def fetch(folder: Path) -> None:
+        command = ["mvn", "-q", "-B", "-f", POM, COPY, "-DincludeScope=runtime", f"-DoutputDirectory={folder}"]
+        subprocess.run(command, check=True, capture_output=True, cwd=HOME)
+
+    return _made_once(_digest(POM.read_text("utf-8")), fetch)
+
+
+def classpath() -> str:
+    """Where Java finds the broker."""
+    return f"{jars()}/*"
+
+
+def formatted() -> Path:
+    """The data of a broker that has not started yet, made on first use; every broker begins with a copy."""
+    java = [*JAVA, "-cp", classpath(), "kafka.tools.StorageTool"]
+    user = [f"{mechanism}=[name={USER},password={PASSWORD}]" for mechanism in ("SCRAM-SHA-512", "SCRAM-SHA-256")]
+    users = [word for one in user for word in ("--add-scram", one)]
+
+    def make(folder: Path) -> None:
+        folder.mkdir()
+        nowhere = {"port": 1, "secure": 2, "mutual": 3, "controller": 4}
+        text = PROPERTIES.format(**nowhere, keys="", trusted="", data=folder, user=USER, password=PASSWORD)
+        with tempfile.NamedTemporaryFile("w", suffix=".properties") as file:
+            file.write(text)
+            file.flush()
+            subprocess.run([*java, "format", "-t", CLUSTER, "-c", file.name, *users], check=True, capture_output=True)
+
+    return _made_once(_digest(POM.read_text("utf-8"), PROPERTIES, *users), make)
+
+
+def _digest(*texts: str) -> str:
+    return blake2b("\0".join(texts).encode(), digest_size=6).hexdigest()
+
+
+def _made_once(name: str, make: Callable[[Path], None]) -> Path:
+    """The folder of that name that was made on first use; safe for several test processes at once."""
+    folder = HOME / name
     HOME.mkdir(parents=True, exist_ok=True)
     with (HOME / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not folder.exists():
             draft = folder.with_suffix(".draft")
             shutil.rmtree(draft, ignore_errors=True)
-            command = ["mvn", "-q", "-B", "-f", POM, COPY, "-DincludeScope=runtime", f"-DoutputDirectory={draft}"]
-            subprocess.run(command, check=True, capture_output=True, cwd=HOME)
+            make(draft)
             draft.rename(folder)
     return folder
+
+
+def _make_certificate(name: str, key: Path, certificate: Path, *more: str) -> None:
+    """A key and a certificate that signs itself."""
+    kind = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-days", "30", "-nodes", "-subj", f"/CN={name}"]
+    command = ["openssl", "req", "-x509", *kind, "-keyout", key, "-out", certificate, *more]
+    subprocess.run(command, check=True, capture_output=True)
 
 
 def free_ports(count: int) -> list[int]:

@@ -25,7 +25,6 @@ START_S: Final = 60.0
 SETTINGS: Final = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",
-    "fsync": "on",
     "max_connections": "40",
     "shared_buffers": "16MB",
     "lc_messages": "C",
@@ -39,10 +38,11 @@ class Postgres:
 
     Args:
         folder: for its data and its log; whoever runs the server must be able to get there.
+        settings: of the server, beside those that every test needs.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._folder, self._data = folder, folder / "data"
+    def __init__(self, folder: Path, **settings: str) -> None:
+        self._folder, self._data, self._settings = folder, folder / "data", SETTINGS | settings
         self._process: subprocess.Popen[bytes] | None = None
         self._numbers = count(1)
         (self.port,) = free_ports(1)
@@ -85,7 +85,7 @@ class Postgres:
 
     def start(self) -> None:
         """Start it and wait until it answers; makes the user of the tests if there is none."""
-        settings = [f"--{name}={value}" for name, value in SETTINGS.items()]
+        settings = [f"--{name}={value}" for name, value in self._settings.items()]
         with (self._folder / "server.log").open("ab") as log:
             command = [_binary("postgres"), "-D", str(self._data), f"--port={self.port}", *settings]
             self._process = subprocess.Popen(command, stdout=log, stderr=log, **self._rights)
@@ -115,11 +115,11 @@ class Postgres:
         self.stop()
         self.start()
 
-    def new_database(self) -> str:
-        """Make an empty database that belongs to ``USER``; its name."""
+    def new_database(self, template: str = "template0") -> str:
+        """Make a database that belongs to ``USER``, empty or a copy of another that nobody uses; its name."""
         name = f"test{next(self._numbers)}"
         # A language's order, where the server knows one: the store must not depend on it.
-        self.run(f"CREATE DATABASE {name} OWNER {USER} TEMPLATE template0 LOCALE_PROVIDER icu ICU_LOCALE 'en'")
+        self.run(f"CREATE DATABASE {name} OWNER {USER} TEMPLATE {template} LOCALE_PROVIDER icu ICU_LOCALE 'en'")
         return name
 
     def drop_database(self, name: str) -> None:
@@ -157,11 +157,11 @@ class Postgres:
 
 
 @contextmanager
-def running_postgres() -> Iterator[Postgres]:
+def running_postgres(**settings: str) -> Iterator[Postgres]:
     """A server that runs until the block ends, in a temporary folder that others than root can reach."""
     _binary("initdb")
     with tempfile.TemporaryDirectory(prefix="postgres-") as folder:
-        server = Postgres(Path(folder))
+        server = Postgres(Path(folder), **settings)
         try:
             server.start()
             yield server

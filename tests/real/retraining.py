@@ -33,10 +33,12 @@ from detector.training.custom import learners_of
 from detector.training.job import Training
 from detector.training.reading import Exported
 from models.bundles import Bundle, open_bundle
-from tests.real.verdicts import RIGHT, TOKENS, WARM_UP_DAYS, replace_actor, watched
+from tests.real.verdicts import TOKENS, WARM_UP_DAYS, replace_actor, watched
 
-STAFF, DAYS, BUDGET = 1_000, 80, 15.0
-UNSEEN_STAFF, UNSEEN_DAYS, UNSEEN_WARM_UP, UNSEEN_BUDGET = 161, 60, 8, 5.0
+STAFF, DAYS, BUDGET = 1_000, 60, 5.0
+UNSEEN_STAFF, UNSEEN_DAYS, UNSEEN_WARM_UP = 161, 60, 8
+RIGHT: Final = 0.95
+"""How often an analyst is right: whoever calls something misuse has it read by a second person."""
 SEEDS: Final = (811, 812, 813, 814)
 TRAINING_SEED: Final = 801
 
@@ -97,7 +99,7 @@ def main(words: list[str] | None = None) -> int:
     parser.add_argument("--seeds", type=int, nargs="+", default=list(SEEDS), help="of the insurers that are watched")
     parser.add_argument("--staff", type=int, default=STAFF, help="of the insurer to learn from")
     parser.add_argument("--days", type=int, default=DAYS, help="of its log")
-    parser.add_argument("--budget", type=float, default=BUDGET, help="its alerts in 1,000 employee-days")
+    parser.add_argument("--budget", type=float, default=BUDGET, help="alerts in 1,000 employee-days, of all insurers")
     parser.add_argument("--right", type=float, default=RIGHT, help="how often its analysts are right")
     parser.add_argument("--unseen-staff", type=int, default=UNSEEN_STAFF, help="of each insurer that is watched")
     chosen = parser.parse_args(words)
@@ -111,7 +113,7 @@ def main(words: list[str] | None = None) -> int:
             size = SimulationConfig(chosen.unseen_staff, UNSEEN_DAYS, seed, warm_up_days=UNSEEN_WARM_UP)
             simulate(size, folder)
             for name, champion in contestants.items():
-                found = judged(folder, folder / name, UNSEEN_BUDGET, champion)
+                found = judged(folder, folder / name, chosen.budget, champion)
                 results.setdefault(name, []).append(found)
                 print(f"{seed:>6} {row(name, [found])}", flush=True)
     for name, every in results.items():

@@ -1,5 +1,6 @@
 """However often and whenever what was said is said again, everything is as if it had been said once."""
 
+import shutil
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
@@ -66,13 +67,13 @@ def outcome(url: str, said: Sequence[tuple[str, Said]], again: Sequence[int]) ->
 )
 @given(data=st.data(), drawn=st.lists(SAID, min_size=1, max_size=8))
 def test_said_again_at_any_time_it_changes_nothing_and_no_verdict_is_guessed(
-    tmp_path_factory: Any, data: st.DataObject, drawn: list[Any]
+    made: Path, tmp_path_factory: Any, data: st.DataObject, drawn: list[Any]
 ) -> None:
     said = script(drawn)
     again = data.draw(st.lists(st.integers(0, 3), min_size=len(said), max_size=len(said)))
     folder: Path = tmp_path_factory.mktemp("said")
-    once = outcome(f"sqlite:///{folder / 'once.db'}", said, [])
-    assert outcome(f"sqlite:///{folder / 'often.db'}", said, again) == once
+    once = outcome(f"sqlite:///{shutil.copy(made, folder / 'once.db')}", said, [])
+    assert outcome(f"sqlite:///{shutil.copy(made, folder / 'often.db')}", said, again) == once
     incident, _, lessons, _ = once
     assert (incident.state is State.CLOSED) == (incident.verdict is not Verdict.NONE)
     assert incident.verdict in {Verdict.NONE, *(one.verdict for _, one in said)}

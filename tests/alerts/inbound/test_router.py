@@ -25,11 +25,6 @@ from tests.detector.heard import Heard
 
 
 @pytest.fixture
-def url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path / 'alerts.db'}"
-
-
-@pytest.fixture
 def desk(url: str) -> Iterator[Desk]:
     """With an incident, of whose alert a receiver of each kind is told, by the name of the kind."""
     with closing(Store(url)) as store, closing(Desk(url)) as desk:
