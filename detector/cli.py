@@ -1,6 +1,7 @@
 """The command line. Standard output is data; everything said to a person goes to standard error.
 
-Exit codes: 0 fine, 1 an error with a name, 2 wrong usage, 3 unexpected, 130 interrupted.
+Exit codes: 0 fine, 1 an error with a name, 2 wrong usage, 3 unexpected, 10 what a schedule asked about, 130
+interrupted.
 """
 
 # ruff: noqa: PLC0415 - a command imports what it needs when it runs, so that --help answers at once

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from detector.backtest.report import Report
     from detector.config import Config
 
-NOT_PASSED: Final = 3
+NOT_PASSED: Final = 10
+"""Exit code, as `innerwatch drift` has it: 3 is what nobody expected."""
 
 BUNDLES = Annotated[
     list[str],
@@ -44,7 +45,7 @@ def backtest(  # noqa: PLR0913 - each parameter is one option
         typer.Option(help="The configuration or state folder of a run, for its verdicts and its registry of bundles."),
     ] = None,
     trust: Annotated[list[Path] | None, typer.Option(help="A public key whose bundles are taken as well.")] = None,
-    fail: Annotated[bool, typer.Option("--fail", help="End with 3 if the challenger does not pass.")] = False,
+    fail: Annotated[bool, typer.Option("--fail", help="End with 10 if the challenger does not pass.")] = False,
     config: CONFIG = None,
     roster: ROSTER = None,
     honey: HONEY = None,

@@ -40,6 +40,8 @@ def _contestant(word: str, config: BundlesConfig, store: Store | None) -> Contes
         return Contestant()
     if Path(word).is_file():
         return Contestant(read_bundle(Path(word), config))
+    if store is None and word == CHAMPION:
+        return Contestant()
     if store is None:
         raise BacktestError(f"{word}: no such file, and no state whose registry could have it; name one by --state")
     book = store.bundle_book()

@@ -1,7 +1,7 @@
 """A contestant in numbers, and what moves from one to the other."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 from typing import Final
@@ -15,7 +15,7 @@ from detector.backtest.truth import Case, Source, Truth, found_by, line_of
 from detector.backtest.witness import BUDGETS
 from detector.calendar import DAY_S, Calendar
 from detector.config import RiskConfig
-from detector.evaluation import GRACE
+from detector.evaluation import GRACE, StoryResult
 from detector.span import Span
 
 UNUSUAL_RATIO: Final = 2.0
@@ -127,37 +127,25 @@ def figures_of(played: Played, frame: Frame) -> Figures:
     told_days = sum(day.active.total() for day in worked if day.telling)
     known = {alert.alert_id: frame.truth.known(alert) for alert in alerts}
     judged = [alert for alert in alerts if known[alert.alert_id] is not None]
-    misuse, lines = frame.cases(misuse=True), [line_of(alert) for alert in alerts]
-    results = [(case, found_by(case, lines)) for case in misuse]
-    found = [case for case, result in results if result.alert_ids]
-    delays = sorted(
-        round(result.delay_s / DAY_S, 3)
-        for case, result in results
-        if result.delay_s is not None and case.source is not Source.VERDICT
-    )
-    benign = [case for case in frame.cases(misuse=False) if case.source is Source.STORY]
     true = sum(known[alert.alert_id] is True for alert in judged)
+    lines = [line_of(alert) for alert in alerts]
+    misuse = [(case, found_by(case, lines)) for case in frame.cases(misuse=True)]
+    benign = [found_by(case, lines) for case in frame.cases(misuse=False) if case.source is Source.STORY]
+    delays = _delays(misuse)
     return Figures(
         alerts=len(alerts),
         employee_days=employee_days.total(),
         per_thousand=share(1_000 * len(alerts), employee_days.total()),
         allowed=round(frame.risk.budget * told_days / 1_000.0, 3),
         cases=len(misuse),
-        found=len(found),
-        recall=share(len(found), len(misuse)),
-        by_source={
-            source.value: Counted(sum(one.source is source for one in found), of)
-            for source in Source
-            if (of := sum(case.source is source for case in misuse))
-        },
-        by_kind={
-            kind: Counted(sum(one.kind == kind for one in found), sum(one.kind == kind for one in misuse))
-            for kind in sorted({case.kind for case in misuse})
-        },
-        benign=Counted(sum(bool(found_by(case, lines).alert_ids) for case in benign), len(benign)),
-        recall_at=_recall_at(played, misuse, frame),
+        found=_counted(misuse).found,
+        recall=share(_counted(misuse).found, len(misuse)),
+        by_source=_by(misuse, lambda case: case.source.value),
+        by_kind=_by(misuse, lambda case: case.kind),
+        benign=Counted(sum(bool(result.alert_ids) for result in benign), len(benign)),
+        recall_at=_recall_at(played, [case for case, _ in misuse], frame),
         delay_days=round(median(delays), 3) if delays else None,
-        delays=tuple(delays),
+        delays=delays,
         judged=len(judged),
         true=true,
         precision=share(true, len(judged)),
@@ -166,6 +154,22 @@ def figures_of(played: Played, frame: Frame) -> Figures:
         detections=dict(sorted(Counter(alert.findings[0].detection for alert in alerts).items())),
         days=_by_day(alerts, frame),
     )
+
+
+def _by(results: Sequence[tuple[Case, StoryResult]], name_of: Callable[[Case], str]) -> dict[str, Counted]:
+    """How many were found of those of each name."""
+    names = sorted({name_of(case) for case, _ in results})
+    return {name: _counted([one for one in results if name_of(one[0]) == name]) for name in names}
+
+
+def _counted(results: Sequence[tuple[Case, StoryResult]]) -> Counted:
+    return Counted(sum(bool(result.alert_ids) for _, result in results), len(results))
+
+
+def _delays(results: Sequence[tuple[Case, StoryResult]]) -> tuple[float, ...]:
+    """Days from the start of what was found, ascending; when that began of which a verdict speaks, nobody knows."""
+    told = [result.delay_s for case, result in results if case.source is not Source.VERDICT]
+    return tuple(sorted(round(delay / DAY_S, 3) for delay in told if delay is not None))
 
 
 def share(part: float, whole: float) -> float | None:

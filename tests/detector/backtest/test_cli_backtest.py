@@ -70,7 +70,7 @@ def test_who_has_nothing_to_judge_by_does_not_pass_and_may_fail_a_schedule(
     days = ("--to", "2026-03-08")
     assert backtest(config, tmp_path / "one", "--bundle", plain, *days) == 0
     assert "there is nothing to judge by; give --labels, verdicts or --inject" in capsys.readouterr().out
-    assert backtest(config, tmp_path / "two", "--bundle", plain, *days, "--fail") == 3
+    assert backtest(config, tmp_path / "two", "--bundle", plain, *days, "--fail") == 10
     assert (tmp_path / "two" / "report.json").is_file()
 
 
