@@ -191,8 +191,7 @@ def inject(found: Survey, stories: int, seed: int, span: Span, zone: str, taken:
         if number == stories:
             break
         rng = np.random.default_rng([seed, 2, number])
-        story = STORIES[number % len(STORIES)]
-        days = _days(person, story.days, span, rng)
+        story, days = _chosen(person, number, span, rng)
         if not days:
             continue
         strength = float(np.clip(rng.lognormal(0.0, 0.4), 0.5, 2.5))
@@ -215,13 +214,13 @@ def _is_steady(person: Usual) -> bool:
     return len(person.days) >= LEAST_DAYS and len(person.reads) >= LEAST_READS
 
 
-def _days(person: Usual, needed: int, span: Span, rng: np.random.Generator) -> list[int]:
-    """Successive working days of the person; none if there are not enough."""
+def _chosen(person: Usual, number: int, span: Span, rng: np.random.Generator) -> tuple[Story, list[int]]:
+    """The kind whose turn it is, or the next that the person has days for, with these; no days for none."""
     mine = [day for day in sorted(person.days) if day in span]
-    if len(mine) < needed:
-        return []
-    start = int(rng.integers(len(mine) - needed + 1))
-    return mine[start : start + needed]
+    turn = number % len(STORIES)
+    story = next((one for one in (*STORIES[turn:], *STORIES[:turn]) if one.days <= len(mine)), STORIES[turn])
+    start = int(rng.integers(max(len(mine) - story.days, 0) + 1))
+    return story, mine[start : start + story.days] if len(mine) >= story.days else []
 
 
 def _placed(scene: Scene, found: Survey, name: str) -> list[tuple[AccessEvent, Position]]:

@@ -5,6 +5,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import msgspec
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,9 +15,11 @@ from detector.backtest.job import Order, backtest
 from detector.backtest.match import Contestant, Match, Rules, play
 from detector.backtest.planting import MARK_S, Marks, Planted, PlantedFormat, Planting
 from detector.backtest.usual import Survey, survey
+from detector.calendar import Calendar
 from detector.config import Config
 from detector.errors import BacktestError
 from detector.replaying import setting_of
+from detector.shard import pseudonym_of
 from detector.span import EVER, Span, number_of, span_of
 from streams import AccessEvent, Position, Record, Rejected, Tokens, open_format
 from tests.detector.small import KEY, SmallLog
@@ -48,11 +51,10 @@ def injected(found: Survey) -> Injected:
     return inject(found, 6, 7, SPAN, ZONE)
 
 
-def told(config: Config, planting: Planting | None) -> Match:
+def told(config: Config, planting: Planting | None, span: Span) -> Match:
     with ExitStack() as stack:
-        return play(
-            setting_of(config, TOKENS, None, stack), [Contestant(), Contestant()], Rules(EVER, planting=planting)
-        )
+        rules = Rules(span, planting=planting)
+        return play(setting_of(config, TOKENS, None, stack), [Contestant(), Contestant()], rules)
 
 
 def test_each_story_is_of_another_kind_about_another_person_on_days_of_theirs(
@@ -78,6 +80,12 @@ def test_the_same_seed_tells_the_same_and_another_one_something_else(found: Surv
     assert [event.time for _, event in put_in(other)] != [event.time for _, event in put_in(injected)]
 
 
+def test_where_days_are_few_for_one_kind_the_next_is_told(found: Survey) -> None:
+    short = inject(found, 6, 7, Span(FIRST, FIRST + 9), ZONE)
+    assert len(short.labels) == 6
+    assert "slow_drip" not in {label.story for label in short.labels}
+
+
 def test_who_is_in_another_story_already_is_in_none(found: Survey, injected: Injected) -> None:
     taken = {label.actor for label in injected.labels[:2]}
     assert not taken & {label.actor for label in inject(found, 6, 7, SPAN, ZONE, taken).labels}
@@ -86,17 +94,20 @@ def test_who_is_in_another_story_already_is_in_none(found: Survey, injected: Inj
 def test_the_log_s_own_events_are_judged_in_their_order_and_stories_are_seen(
     small_log: SmallLog, injected: Injected
 ) -> None:
-    without, with_ = told(small_log.config(), None), told(small_log.config(), injected.planting)
+    span = Span(FIRST, FIRST + 7)
+    without, with_ = told(small_log.config(), None, span), told(small_log.config(), injected.planting, span)
+    times = np.array([event.time.timestamp() for _, event in put_in(injected)])
     assert without.log.injected == 0
-    assert with_.log.injected == len(put_in(injected))
+    assert with_.log.injected == int((Calendar(ZONE).days(times) <= span.last).sum()) > 0
     assert (with_.log.events, with_.log.digest) == (without.log.events, without.log.digest)
-    before = {alert.alert_id for alert in without.played[0].alerts}
-    assert any(alert.alert_id not in before for alert in with_.played[0].alerts)
+    days = zip(without.played[0].days, with_.played[0].days, strict=True)
+    risen = {who for before, after in days for who, level in after.top if level > dict(before.top).get(who, 0.0) + 5.0}
+    assert risen & {pseudonym_of(TOKENS, label.actor) for label in injected.labels}
     assert all(not alert.position.startswith("injected") for alert in with_.played[0].alerts)
 
 
 def test_a_backtest_counts_what_it_has_put_in(small_log: SmallLog) -> None:
-    order = Order([Contestant(), Contestant()], span_of("2026-03-06", ""), stories=50, seed=7)
+    order = Order([Contestant(), Contestant()], span_of("2026-03-06", "2026-03-18"), stories=50, seed=7)
     with ExitStack() as stack:
         report = backtest(order, setting_of(small_log.config(), TOKENS, None, stack), Rules(order.span))
     known = report.truth["injected"]
@@ -104,7 +115,7 @@ def test_a_backtest_counts_what_it_has_put_in(small_log: SmallLog) -> None:
     assert f"{known} stories were put into the log and not 50" in report.log.remarks[0]
     assert (report.seed, report.figures[0].cases, report.figures[0].precision) == (7, known, None)
     assert 1 <= report.figures[0].found < known
-    assert set(report.figures[0].by_kind) == {story.name for story in STORIES}
+    assert set(report.figures[0].by_kind) == {story.name for story in STORIES} - {"slow_drip"}
     assert report.figures[0].benign.of == 0
 
 
