@@ -81,6 +81,11 @@ def report_of(
     frame = Frame(days, truth, config.risk, calendar)
     figures = tuple(figures_of(played, frame) for played in match.played)
     reasons = judge(figures[0], figures[-1])
+    if figures[0].cases > figures[0].allowed:
+        match.log.remarks.append(
+            f"there are {figures[0].cases} cases of misuse on these days and {figures[0].allowed:.1f} alerts in the "
+            "budget, so not all can be told; put fewer stories into the log, or take more days"
+        )
     return Report(
         bundles=tuple(Named(one.digest, one.name) for one in contestants),
         champion=contestants[0].digest,

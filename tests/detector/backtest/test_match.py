@@ -28,6 +28,7 @@ from detector.span import EVER, Span, number_of, span_of
 from streams import Tokens
 from tests.detector.bundling import Signer
 from tests.detector.small import KEY, SmallLog, close_feed, feed_of
+from tests.real.broker import Broker
 
 TOKENS = Tokens(KEY)
 
@@ -149,6 +150,27 @@ def test_recorded_contexts_are_met_with_the_contestant_s_bundle(
 
 def by_id(alert: Alert) -> str:
     return alert.alert_id
+
+
+@pytest.mark.slow
+def test_a_topic_is_judged_up_to_its_present_end_as_its_records_in_a_file_are(
+    small: Match, small_log: SmallLog, kafka_broker: Broker
+) -> None:
+    kafka_broker.publish("backtest", small_log.events.read_bytes().splitlines())
+    config = small_log.config(source={"kafka": {"servers": [kafka_broker.address], "topic": "backtest"}})
+    order = Order([Contestant(), Contestant()], span_of("2026-03-06", ""))
+    with ExitStack() as stack:
+        found = backtest(order, setting_of(config, TOKENS, None, stack), Rules(order.span, goes_on=True))
+    assert found.log.shards == ["backtest-0-of-1"]
+    assert number_of(found.last) == small.played[0].days[-2].day  # the last day is still open
+    same = judged(small_log.config(), Order(order.contestants, span_of("2026-03-06", found.last)))
+    assert found.figures == same.figures
+    assert found.figures[0].alerts > 0
+    with ExitStack() as stack:
+        setting = setting_of(config, TOKENS, None, stack)
+        told = backtest(replace(order, stories=2), setting, Rules(order.span, goes_on=True))
+    assert told.truth == {"injected": 2}
+    assert told.log.injected > 0
 
 
 def test_a_log_of_which_nothing_can_be_read_is_no_backtest(small_log: SmallLog, tmp_path: Path) -> None:
