@@ -205,3 +205,34 @@ def test_adopting_again_or_after_a_restore_changes_nothing_more() -> None:
         one.adopt(second)
     assert people.group_names == twin.group_names == [STRANGERS_GROUP, "clerk", "lawyer", "adjuster"]
     assert people.groups[: len(people)].tolist() == twin.groups[: len(twin)].tolist()
+
+
+def refined(actor: str) -> str:
+    return {"E1": "claims #2", "E2": "sales #2"}.get(actor, "")
+
+
+def test_who_does_other_work_than_the_role_says_has_peers_of_that_and_the_new_group_is_told() -> None:
+    people = People({}, 16)
+    for actor in ("E1", "E2", "E3"):
+        row(people, actor, role="claims")
+    claims = people.groups_of(["claims"])[0]
+    assert people.refine(refined) == {people.groups_of(["claims #2"])[0]: claims}
+    assert [group(people, actor) for actor in ("E1", "E2", "E3")] == [
+        "claims #2",
+        "claims",
+        "claims",
+    ]  # E2 is not in sales
+    assert people.refine(refined) == {}
+
+
+def test_refined_peers_go_with_the_role_of_another_roster_and_end_with_the_bundle() -> None:
+    people = People({}, 16)
+    people.refine(refined)
+    row(people, "E1", role="claims")
+    assert group(people, "E1") == "claims #2"
+    people.adopt({"E1": Person(id="E1", role="sales")})
+    assert group(people, "E1") == "sales"
+    people.adopt({"E1": Person(id="E1", role="claims")})
+    assert group(people, "E1") == "claims #2"
+    people.refine(lambda _: "")
+    assert group(people, "E1") == "claims"
