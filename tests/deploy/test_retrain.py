@@ -9,6 +9,7 @@ import sys
 import types
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -112,7 +113,9 @@ def test_it_exports_trains_backtests_and_adds_in_that_order_and_promotes_nothing
     assert calls[3][calls[3].index("--labels") + 1] == calls[2][calls[2].index("--out") + 1]
     assert calls[3][calls[3].index("--key") + 1] == site.variables["RETRAIN_KEY"]
     bundle = calls[3][calls[3].index("--out") + 1]
-    assert calls[5][2] == calls[4][calls[4].index("--bundle") + 1] == bundle
+    compared = [word for option, word in pairwise(calls[4]) if option == "--bundle"]
+    assert compared == ["champion", bundle]
+    assert calls[5][2] == bundle
     assert sorted(one.name for one in run.iterdir()) == ["report", Path(bundle).name]
     assert [line for line in done.stderr.splitlines() if line.startswith("retrain: export of first")]
     assert "innerwatch bundles shadow retrain-first" in done.stderr
