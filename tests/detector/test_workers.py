@@ -23,7 +23,7 @@ PARTITIONS = 4
 RARE = ("before a shard is let go", "after a shard was let go", "before Kafka is told how far")
 BROKEN = 500
 """Every so many records one is torn."""
-STOPPED_S = 50.0
+STOPPED_S = 60.0
 """Longer than the clients wait for any answer of a server."""
 
 pytestmark = pytest.mark.slow
