@@ -60,7 +60,7 @@ step_train() {
 
 step_backtest() {
     rm -rf "$run/report"
-    innerwatch backtest --bundle "$bundle" --config "$config" --out "$run/report"
+    innerwatch backtest --bundle champion --bundle "$bundle" --config "$config" --out "$run/report"
 }
 
 step_add() {

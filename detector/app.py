@@ -31,7 +31,7 @@ from detector.keeper import Keeper, Setting
 from detector.live import Live, Log
 from detector.lookout import Lookout
 from detector.memory import map_large_arrays
-from detector.replaying import feeds_of, read_through, setting_of
+from detector.replaying import NoLetters, feeds_of, read_through, setting_of
 from detector.shard import SHARD, Known, Shard
 from streams import StreamError, Tokens, load_or_create_key
 
@@ -107,7 +107,7 @@ def deliver(config: Config, log: Log) -> int:
 
     if not config.delivery.receivers:
         raise ConfigError("delivery.receivers is empty; name at least one in a table [delivery.receivers.NAME]")
-    with ExitStack() as stack, _stopping() as stop:
+    with ExitStack() as stack, stopping() as stop:
         desk = stack.enter_context(closing(open_desk(config)))
         desk.acquire()
         log.info("delivering", to=sorted(config.delivery.receivers))
@@ -137,7 +137,7 @@ def serve(config: Config, log: Log) -> int:
     from detector.serve import opened  # noqa: PLC0415 - nothing else needs a web server
     from detector.serve import serve as serve_until  # noqa: PLC0415
 
-    with _stopping() as stop, opened(config, now, log) as app:
+    with stopping() as stop, opened(config, now, log) as app:
         if not stop.signal:
             serve_until(app, config.api, log)
         log.info("stopped", signal=stop.signal)
@@ -192,12 +192,12 @@ def replay(
     Raises:
         StreamError, DetectorError, AlertsError: in words for the person who started it.
     """
-    with ExitStack() as stack, _stopping() as stop:
+    with ExitStack() as stack, stopping() as stop:
         setting = setting_of(config, tokens, recorded, stack, bundles)
         home, context = setting.home, setting.context
         feeds = [stack.enter_context(closing(feed)) for feed in feeds_of(setting, dead_letters)]
         for feed in feeds:
-            _replay(feed, stop, _arrived(config), watch)
+            _replay(feed, stop, arrived(config), watch)
         keepers = tuple(feed.keeper for feed in feeds)
         alerts = home.store.alerts() if home is not None else [alert for keeper in keepers for alert in keeper.alerts()]
         alerts.sort(key=lambda alert: (alert.opened_at, alert.alert_id))
@@ -224,9 +224,9 @@ def export(
         KeyboardInterrupt: a signal asked to stop; nothing is left of the export.
         StreamError, DetectorError, AlertsError: in words for the person who started it.
     """
-    from detector.export.job import NoLetters, write  # noqa: PLC0415 - pyarrow need not be there
+    from detector.export.job import write  # noqa: PLC0415 - pyarrow need not be there
 
-    with ExitStack() as stack, _stopping() as stop:
+    with ExitStack() as stack, stopping() as stop:
         setting = replace(setting_of(config, tokens, recorded, stack), letters=NoLetters())
 
         def read(feed: Feed, enough: Callable[[], bool], step: Callable[[], int]) -> None:
@@ -235,7 +235,7 @@ def export(
             if stop.signal:
                 raise KeyboardInterrupt
             if not order.goes_on and not enough():
-                feed.keeper.conclude(_arrived(config))
+                feed.keeper.conclude(arrived(config))
 
         return write(order, setting, feeds_of(setting, Path(), order.shards), read)
 
@@ -261,7 +261,7 @@ def run(config: Config, tokens: Tokens, out: BinaryIO, log: Log) -> int:
         StreamError, DetectorError, AlertsError: in words for the person who started it.
     """
     map_large_arrays()
-    with ExitStack() as stack, _stopping() as stop:
+    with ExitStack() as stack, stopping() as stop:
         hand = _started(config, tokens, log, stop, stack)
         if hand is None:
             return INTERRUPTED if stop.signal == signal.SIGINT else 0
@@ -275,7 +275,7 @@ def run(config: Config, tokens: Tokens, out: BinaryIO, log: Log) -> int:
             if stop.signal:
                 live.settle()
             else:
-                live.conclude(_arrived(config))
+                live.conclude(arrived(config))
         log.info(
             "stopped",
             signal=stop.signal,
@@ -359,7 +359,7 @@ def _lookout(config: Config, tokens: Tokens, store: Store, first: Context) -> Lo
 
 
 @contextmanager
-def _stopping() -> Iterator[Stop]:
+def stopping() -> Iterator[Stop]:
     """Turn the first SIGINT or SIGTERM into a wish; a second one acts as usual."""
     stop = Stop()
 
@@ -379,7 +379,7 @@ def _stopping() -> Iterator[Stop]:
         restore()
 
 
-def _arrived(config: Config) -> float:
+def arrived(config: Config) -> float:
     """When the input is known to have existed: its files' newest time, or now for standard input and Kafka."""
     paths = [Path(name) for name in config.source.paths]
     files = [file for path in paths for file in ([path] if path.is_file() else path.rglob("*"))]

@@ -1,6 +1,7 @@
 """The command line. Standard output is data; everything said to a person goes to standard error.
 
-Exit codes: 0 fine, 1 an error with a name, 2 wrong usage, 3 unexpected, 130 interrupted.
+Exit codes: 0 fine, 1 an error with a name, 2 wrong usage, 3 unexpected, 10 what a schedule asked about, 130
+interrupted.
 """
 
 # ruff: noqa: PLC0415 - a command imports what it needs when it runs, so that --help answers at once
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from detector import (
+    cli_backtest,
     cli_backup,
     cli_bundles,
     cli_db,
@@ -77,6 +79,7 @@ app.add_typer(cli_incidents.deliveries, name="deliveries")
 app.add_typer(cli_incidents.receivers, name="receivers")
 app.add_typer(cli_serve.tokens, name="tokens")
 app.command("serve")(cli_serve.serve)
+app.command("backtest")(cli_backtest.backtest)
 app.command("backup")(cli_backup.backup)
 app.command("restore")(cli_backup.restore)
 app.command("doctor")(cli_doctor.doctor)

@@ -11,7 +11,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from detector.cli_options import CONFIG, STATE, Inputs, configured, recorded_in, say, say_all, tokens_of
+from detector.cli_options import (
+    CONFIG,
+    STATE,
+    Inputs,
+    as_read,
+    configured,
+    goes_on,
+    recorded_in,
+    say,
+    say_all,
+    tokens_of,
+)
 
 if TYPE_CHECKING:
     from detector.config import Config
@@ -62,12 +73,13 @@ def _command(wanted: Wanted) -> Callable[..., None]:
         contexts: CONTEXTS = None,
     ) -> None:
         require_pyarrow()
-        from detector.export.job import Order, span_of
+        from detector.export.job import Order
+        from detector.span import span_of
 
         tables = {table for one in (wanted, *(also or ())) for table in TABLES[one]}
-        settings = _settings(config, Inputs(tuple(events or ()), mapping, roster, None, honey, None))
-        span = span_of(_iso(first), _iso(last))
-        order = Order(tuple(sorted(tables)), out, span, tuple(shard or ()), _goes_on(settings))
+        settings = as_read(config, Inputs(tuple(events or ()), mapping, roster, None, honey, None))
+        span = span_of(iso(first), iso(last))
+        order = Order(tuple(sorted(tables)), out, span, tuple(shard or ()), goes_on(settings))
         done = _replayed(settings, order, contexts, "exporting")
         say(f"{done.rows:,} rows of {done.days} working days in {out}; what they are is in {out / 'dictionary.md'}")
         say_all(done.remarks)
@@ -96,11 +108,12 @@ def labels(
     """Give the verdicts on alerts, with the times at which they were given and taken back."""
     require_pyarrow()
     from detector.config import load_config
-    from detector.export.job import LABELS, Order, span_of, write_labels
+    from detector.export.job import LABELS, Order, write_labels
     from detector.home import Home
+    from detector.span import span_of
 
     settings = configured(config, state=state) if state is not None else load_config(config)
-    span = span_of(_iso(first), _iso(last))
+    span = span_of(iso(first), iso(last))
     with closing(Home(settings.state, read_only=True)) as home:
         found = home.store.labels()
     if if_any and not found:
@@ -133,8 +146,8 @@ def check(  # noqa: PLR0913 - each parameter is one option
 
     manifest = check_folder(folder)
     say(f"{len(manifest.files):,} files are as the manifest says, and their times are in order")
-    settings = _settings(config, Inputs(tuple(events or ()), mapping, roster, None, honey, None))
-    order = comparison_of(folder, _goes_on(settings))
+    settings = as_read(config, Inputs(tuple(events or ()), mapping, roster, None, honey, None))
+    order = comparison_of(folder, goes_on(settings))
     if not replay or not order.tables:
         say("no value was made again; " + ("--replay does that from the log" if order.tables else "verdicts cannot be"))
         return
@@ -155,21 +168,9 @@ def _replayed(settings: "Config", order: "Order", contexts: Path | None, label: 
             raise
 
 
-def _iso(day: datetime | None) -> str:
+def iso(day: datetime | None) -> str:
+    """A day of the command line as an ISO date, "" for none."""
     return day.date().isoformat() if day is not None else ""
-
-
-def _settings(config: Path | None, inputs: Inputs) -> "Config":
-    """As for a replay, but a file that grows is read as a run reads it, so that positions and alerts are its."""
-    from detector.config import load_config, overridden
-
-    follow = load_config(config).source.follow and not inputs.events
-    return overridden(configured(config, inputs), "source", follow=follow)
-
-
-def _goes_on(config: "Config") -> bool:
-    """Whether the log does, so that its end closes no day."""
-    return config.source.follow or bool(config.source.kafka.servers)
 
 
 def require_pyarrow() -> None:

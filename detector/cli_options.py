@@ -68,6 +68,19 @@ def configured(
     return overridden(overridden(config, "context", **context), "risk", budget=budget)
 
 
+def as_read(file: Path | None, inputs: Inputs, budget: float | None = None) -> "Config":
+    """As ``configured``, but a file that grows is read as a run reads it, so that positions and alerts are its."""
+    from detector.config import load_config, overridden
+
+    follow = load_config(file).source.follow and not inputs.events
+    return overridden(configured(file, inputs, budget), "source", follow=follow)
+
+
+def goes_on(config: "Config") -> bool:
+    """Whether the log does, so that its end closes no day."""
+    return config.source.follow or bool(config.source.kafka.servers)
+
+
 def recorded_in(place: Path | None) -> "StateConfig | None":
     """The state of a run, named by its configuration or by its state folder."""
     from detector.config import StateConfig, load_config

@@ -15,6 +15,7 @@
         TopicsError         a topic of Kafka that must be mended before a run
         UnreadableError     a log of which not one record could be read
         ExportError         an export that cannot be written, or is not what it says
+        BacktestError       bundles cannot be compared over this past
         NotFoundError       an alert or an actor that was asked for and is not there
 
 Every message says what, where, and what to do; the command line prints it and exits with 1.
@@ -83,6 +84,10 @@ class TrainingError(DetectorError):
 
 class ExportError(DetectorError):
     """An export cannot be written, or is not what it says: names the folder or file."""
+
+
+class BacktestError(DetectorError):
+    """Bundles cannot be compared, or the report not be written: names what and what to do."""
 
 
 class NotFoundError(DetectorError):

@@ -128,13 +128,13 @@ def evaluate(alerts_path: Path, labels_path: Path, warm_up_days: int | None = No
     Raises:
         EvaluationError: A file is missing or a line is not what it should be, or actors are pseudonyms.
     """
-    labels = _read_lines(labels_path, Label)
+    labels = read_labels(labels_path)
     alerts = _merged(_read_lines(alerts_path, AlertLine))
     _refuse_pseudonyms(alerts, alerts_path, labels_path.with_name("roster.csv"))
     manifest = _read_manifest(labels_path.with_name("manifest.json"))
     warm_up_ends = _warm_up_end(manifest, labels, warm_up_days)
     counted = [alert for alert in alerts if warm_up_ends is None or alert.opened_at >= warm_up_ends]
-    stories = tuple(_judge(label, counted) for label in labels)
+    stories = tuple(judge_story(label, counted) for label in labels)
     insiders = [story for story in stories if story.kind == "insider"]
     twins = [story for story in stories if story.kind == "twin"]
     true_ids = {alert_id for story in insiders for alert_id in story.alert_ids}
@@ -154,8 +154,17 @@ def evaluate(alerts_path: Path, labels_path: Path, warm_up_days: int | None = No
     )
 
 
-def _judge(label: Label, alerts: Sequence[AlertLine]) -> StoryResult:
-    """The alerts that match one story."""
+def read_labels(path: Path) -> list[Label]:
+    """The stories in a file of labels.
+
+    Raises:
+        EvaluationError: it is missing, or a line is not what it should be.
+    """
+    return _read_lines(path, Label)
+
+
+def judge_story(label: Label, alerts: Sequence[AlertLine]) -> StoryResult:
+    """What became of one story: the alerts that match it, and how long it took."""
     matches: list[tuple[datetime, str]] = []
     for alert in alerts:
         inside = [moment for moment in alert.moments if label.start <= moment <= label.end + GRACE]

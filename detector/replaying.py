@@ -16,9 +16,19 @@ from detector.home import Home
 from detector.keeper import Keeper, Setting
 from detector.shard import SHARD, partition_shard
 from detector.trail import History
-from streams import Tokens
+from streams import Rejected, Tokens
 
 IDLE_S: Final = 0.2
+
+
+class NoLetters:
+    """Keeps no rejected records: they are kept by whoever runs the detector."""
+
+    def write(self, rejected: Rejected) -> None:
+        """Keep nothing."""
+
+    def flush(self) -> None:
+        """There is nothing to wait for."""
 
 
 def setting_of(

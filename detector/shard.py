@@ -23,7 +23,19 @@ from detector.priors import REFINED, REFINED_GROUPS
 from detector.snapshot import State
 from detector.state import packed_values, unpacked_values
 from detector.telling import Told
-from streams import STDIN, Admitted, Framing, Guard, GuardConfig, Position, Record, Rejected, Tokens, open_format
+from streams import (
+    STDIN,
+    Admitted,
+    Format,
+    Framing,
+    Guard,
+    GuardConfig,
+    Position,
+    Record,
+    Rejected,
+    Tokens,
+    open_format,
+)
 from streams import Reason as Refusal
 
 SHARD: Final = "0"
@@ -113,9 +125,10 @@ class Shard:
         and alerts.*, employee_days, days.* by what the gate decided, feedback.*."""
         self.known: dict[str, Known] = {}
         """Who is behind the pseudonyms that have alerts."""
+        self.format: Format = open_format(config.source.mapping, tokens)
+        """Decodes its records."""
         self._tokens, self._reject_one = tokens, reject
         self.mapping, self._paths = config.source.mapping, config.source.paths
-        self._format = open_format(self.mapping, tokens)
         self._asks_key = config.source.kafka.key == "actor"
         intake = config.intake
         self._guard = Guard(GuardConfig(intake.lateness_s, intake.skew_s, intake.duplicates))
@@ -128,7 +141,7 @@ class Shard:
         decided: list[Admitted | Rejected] = []
         asks_key = self._asks_key
         for record in records:
-            event = self._format.decode(record)
+            event = self.format.decode(record)
             if isinstance(event, Rejected):
                 decided.append(event)
             elif event is not None:
@@ -178,7 +191,7 @@ class Shard:
     @property
     def framing(self) -> Framing:
         """How the files are cut into records."""
-        return self._format.framing
+        return self.format.framing
 
     def pseudonym(self, actor: str) -> str:
         """The pseudonym of an actor id."""
@@ -269,7 +282,7 @@ class Shard:
         return Known(actor, None if group == STRANGERS_GROUP else group, None)
 
     def _count_ignored(self) -> None:
-        ignored = self._format.counts
+        ignored = self.format.counts
         self.counts["unknown_keys"] += sum(ignored.unknown.values())
         self.counts["dropped"] += ignored.dropped
         ignored.unknown.clear()

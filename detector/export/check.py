@@ -20,18 +20,11 @@ from detector.context import check_of
 from detector.errors import ExportError
 from detector.export.arrow import PLAIN, differing, plain_schema, stored_schema
 from detector.export.dictionary import PARTITION, dictionary_csv, dictionary_md, schema_json
-from detector.export.folder import (
-    MANIFEST,
-    File,
-    Manifest,
-    Part,
-    configuration_digest,
-    path_of,
-    read_manifest,
-    synced_digest,
-)
-from detector.export.watch import Watch, number_of
+from detector.export.folder import MANIFEST, File, Manifest, Part, path_of, read_manifest, synced_digest
+from detector.export.watch import Watch
 from detector.feed import BATCH_RECORDS, Feed
+from detector.provenance import configuration_digest
+from detector.span import number_of
 from streams import Record, Tokens
 
 NEVER: Final = 2**31

@@ -5,8 +5,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from hashlib import file_digest, sha256
-from importlib.metadata import PackageNotFoundError, version
+from hashlib import file_digest
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -16,15 +15,12 @@ import pyarrow as pa  # type: ignore[import-untyped]
 from pyarrow import parquet
 
 from detector.calendar import Calendar
-from detector.config import Config
 from detector.errors import ExportError
 from detector.export.arrow import stored_schema
 from detector.export.dictionary import PARTITION, SCHEMA, dictionary_csv, dictionary_md, schema_json
 from detector.export.watch import Closure
 
 MANIFEST: Final = "export.json"
-DECIDING: Final = ("time", "intake", "profiles", "learning", "risk", "detections", "data")
-"""Sections of the configuration that rows depend on."""
 
 
 class File(msgspec.Struct, frozen=True):
@@ -61,21 +57,6 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     configuration: str
     shards: list[Part]
     files: list[File] = []
-
-
-def configuration_digest(config: Config) -> str:
-    """The SHA-256 of what rows depend on, wherever the inputs lie."""
-    tree = config.model_dump(mode="json", include=set(DECIDING))
-    tree["time"].pop("calendar", None)  # which is part of the contexts
-    return sha256(msgspec.json.encode(tree, order="sorted")).hexdigest()
-
-
-def release() -> str:
-    """The version of this program, "" of a checkout."""
-    try:
-        return version("innerwatch")
-    except PackageNotFoundError:
-        return ""
 
 
 def path_of(table: str, day: int, shard: str) -> str:

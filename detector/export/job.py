@@ -15,14 +15,15 @@ from detector.config import Config
 from detector.context import check_of
 from detector.errors import ExportError
 from detector.export.check import Compared, Steps, require_same
-from detector.export.folder import Draft, Manifest, Part, configuration_digest, read_manifest, release
+from detector.export.folder import Draft, Manifest, Part, read_manifest
 from detector.export.rows import Names, label_rows
-from detector.export.watch import Sink, Span, Watch, number_of
+from detector.export.watch import Sink, Watch
 from detector.feed import Feed
 from detector.keeper import Setting
-from streams import Rejected, Tokens
+from detector.provenance import configuration_digest, release
+from detector.span import EVER, Span, number_of, span_of
+from streams import Tokens
 
-EVER: Final = Span(-(2**31), 2**31)
 LABELS: Final = "labels"
 """The table that comes from what people said, and not from a log."""
 
@@ -58,27 +59,6 @@ class Exported:
     rows: int
     days: int
     remarks: tuple[str, ...] = ()
-
-
-class NoLetters:
-    """Keeps no rejected records: they are kept by whoever runs the detector."""
-
-    def write(self, rejected: Rejected) -> None:
-        """Keep nothing."""
-
-    def flush(self) -> None:
-        """There is nothing to wait for."""
-
-
-def span_of(first: str, last: str) -> Span:
-    """The days from one ISO date to another, both included; "" leaves that to the log.
-
-    Raises:
-        ExportError: they are in the wrong order.
-    """
-    if first and last and first > last:
-        raise ExportError(f"no day is from {first} to {last}; name the earlier one by --from")
-    return Span(number_of(first) if first else EVER.first, number_of(last) if last else EVER.last)
 
 
 def comparison_of(folder: Path, goes_on: bool) -> Order:

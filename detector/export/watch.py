@@ -1,8 +1,6 @@
 """Watches a shard and gives the rows of its tables, in groups that do not depend on how its log is cut."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import date
 from typing import Any, Final, Protocol
 
 import msgspec
@@ -15,10 +13,10 @@ from detector.calendar import Calendar
 from detector.columns import Columns
 from detector.export.rows import Names, alert_rows, event_rows, feature_rows, finding_rows
 from detector.shard import Shard
+from detector.span import Span
 from detector.tap import Closing
 from streams import Admitted
 
-EPOCH: Final = date(1970, 1, 1)
 GROUP_ROWS: Final = 32_768
 """Rows of a group in a file: what is in memory of each open day, and what a reader takes at once."""
 
@@ -31,26 +29,6 @@ class Sink(Protocol):
 
     def close(self, table: str, day: int) -> None:
         """The day has no more rows, of all that were put."""
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """Accounting days, as days since 1970, from ``first`` to ``last``; both are included."""
-
-    first: int
-    last: int
-
-    def __contains__(self, day: int) -> bool:
-        return self.first <= day <= self.last
-
-
-def number_of(day: str) -> int:
-    """The number of days from 1970 to an ISO date.
-
-    >>> number_of("2026-03-02")
-    20514
-    """
-    return (date.fromisoformat(day) - EPOCH).days
 
 
 class Closure(msgspec.Struct, frozen=True):

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from detector.errors import TrainingError
 from detector.export.dictionary import features_digest
-from detector.export.folder import release
+from detector.provenance import release
 from detector.training.card import card_of
 from detector.training.custom import Custom
 from detector.training.job import Trained

@@ -15,7 +15,7 @@ from pyarrow import parquet
 from detector.errors import ExportError
 from detector.export.dictionary import PARTITION
 from detector.export.folder import Manifest, read_manifest
-from detector.export.watch import number_of
+from detector.span import number_of
 
 FEATURES, LABELS = "features", "labels"
 

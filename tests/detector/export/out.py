@@ -12,9 +12,9 @@ from pyarrow import dataset, parquet
 
 from detector.config import Config, StateConfig
 from detector.export.folder import MANIFEST
-from detector.export.job import Exported, NoLetters, Order, comparison_of, write
+from detector.export.job import Exported, Order, comparison_of, write
 from detector.feed import Feed
-from detector.replaying import feeds_of, setting_of
+from detector.replaying import NoLetters, feeds_of, setting_of
 from streams import Tokens
 from tests.detector.small import KEY
 

@@ -14,11 +14,11 @@ import pyarrow.compute as pc
 import pytest
 
 from detector.errors import ExportError
-from detector.export import watch as watch_module
 from detector.export.check import check_folder
 from detector.export.folder import MANIFEST
-from detector.export.job import Order, span_of
+from detector.export.job import Order
 from detector.export.watch import Watch
+from detector.span import Span, number_of, span_of
 from detector.tap import Closing
 from tests.detector.export.out import ALL, compare, contents, export, forge, rows
 from tests.detector.small import SmallLog
@@ -133,7 +133,7 @@ def test_times_that_cannot_be_are_found_without_the_log(
 def test_an_alert_that_knew_of_a_day_after_the_last_is_found(small_log: SmallLog, whole: Path, tmp_path: Path) -> None:
     last = max(row["opened_at"] for row in rows(whole, "alerts")).date().isoformat()
     out = tmp_path / "out"
-    export(small_log.config(), Order(("alerts",), out, watch_module.Span(0, watch_module.number_of(last))))
+    export(small_log.config(), Order(("alerts",), out, Span(0, number_of(last))))
     forge(out, a_file(out, "alerts", -1), shifted("known_at", timedelta(days=9)))
     with pytest.raises(ExportError, match="known_at is after the last day"):
         check_folder(out)

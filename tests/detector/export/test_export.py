@@ -14,12 +14,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from detector.errors import ExportError
+from detector.errors import ConfigError, ExportError
 from detector.export import watch
 from detector.export.check import check_folder
 from detector.export.folder import MANIFEST, Draft
-from detector.export.job import EVER, Order, span_of
+from detector.export.job import Order
 from detector.shard import pseudonym_of
+from detector.span import EVER, span_of
 from streams import Tokens
 from tests.detector.export.out import ALL, TOKENS, compare, contents, export, rows
 from tests.detector.small import KEY, SmallLog
@@ -162,7 +163,7 @@ def test_days_of_which_there_is_nothing_are_an_error_that_says_what_there_is(
 ) -> None:
     with pytest.raises(ExportError, match=r"no rows of features on these days; what is there is from 2026-03-0\d to"):
         export(small_log.config(), Order(("features",), tmp_path / "out", span_of("2031-01-01", "")))
-    with pytest.raises(ExportError, match="no day is from 2026-03-09 to 2026-03-08"):
+    with pytest.raises(ConfigError, match="no day is from 2026-03-09 to 2026-03-08"):
         span_of("2026-03-09", "2026-03-08")
     assert span_of("", "") == EVER
     assert list(tmp_path.iterdir()) == []

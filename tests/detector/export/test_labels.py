@@ -9,8 +9,8 @@ from alerts.labels import Label
 from detector.config import Config
 from detector.errors import ExportError
 from detector.export.check import check_folder
-from detector.export.job import EVER, LABELS, Order, span_of, write_labels
-from detector.export.watch import Span
+from detector.export.job import LABELS, Order, write_labels
+from detector.span import EVER, Span, span_of
 from tests.detector.export.out import TOKENS, forge, rows
 
 

@@ -20,8 +20,8 @@ from detector.config import Config, load_config
 from detector.export.check import check_folder
 from detector.export.folder import read_manifest
 from detector.export.job import Order
-from detector.export.watch import number_of
 from detector.home import Home
+from detector.span import number_of
 from tests.detector.export.out import ALL, TOKENS, compare, contents, export, rows
 from tests.detector.heard import Heard
 from tests.detector.small import KEY, SmallLog
