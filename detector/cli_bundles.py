@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from alerts.bundles import Book, BundleAct, BundleRecord, Deed
     from alerts.registry import Registry
     from detector.config import Config
+    from models.bundles import Bundle
 
 bundles = typer.Typer(help="Bundles of trained models: which there are, and which one judges.", rich_markup_mode=None)
 
@@ -183,6 +184,29 @@ def archive(name: NAME, by: AUTHOR = "analyst", config: CONFIG = None, state: ST
     say(f"bundle {record.name} is archived")
 
 
+@bundles.command("export")
+def export(
+    name: NAME,
+    mlflow: Annotated[str, typer.Option(help="The address of an MLflow server, or a folder that gets a database.")],
+    config: CONFIG = None,
+    state: STATE = None,
+) -> None:
+    """Register a bundle in MLflow, with its card, params and metrics, and aliases as its role is here.
+
+    What is changed there changes nothing here. Needs pip install 'innerwatch[mlflow]'; a server's log-in is given by
+    MLflow's own variables.
+    """
+    from detector.mlflow_export import MODEL, export_bundle
+
+    with registry_of(config, state) as (registry, settings):
+        book = registry.book()
+        record = book.find(name)
+        bundle = _require_accepted(registry, record, settings)
+        body = registry.body(record.digest)
+    version = export_bundle(mlflow, bundle, body, book.roles)
+    say(f"bundle {record.name} is version {version} of the model {MODEL} in MLflow")
+
+
 @contextmanager
 def registry_of(
     config: Path | None, state: Path | None, *, begins: bool = False
@@ -210,11 +234,11 @@ def _act(book: "Book", digest: str, deed: "Deed", by: str, reason: str = "") -> 
     return BundleAct(number=book.roles.number + 1, digest=digest, act=deed, at=now(), by=by, reason=reason)
 
 
-def _require_accepted(registry: "Registry", record: "BundleRecord", settings: "Config") -> None:
-    """Refuse here what a run would refuse later."""
+def _require_accepted(registry: "Registry", record: "BundleRecord", settings: "Config") -> "Bundle":
+    """The bundle; refused here is what a run would refuse later."""
     from detector.bundles import accepted
 
-    accepted(registry.body(record.digest), record.digest, settings.bundles)
+    return accepted(registry.body(record.digest), record.digest, settings.bundles)
 
 
 def _card(registry: "Registry", record: "BundleRecord", settings: "Config") -> str:

@@ -72,7 +72,7 @@ def _command(wanted: Wanted) -> Callable[..., None]:
         mapping: MAPPING = None,
         contexts: CONTEXTS = None,
     ) -> None:
-        _require_pyarrow()
+        require_pyarrow()
         from detector.export.job import Order
         from detector.span import span_of
 
@@ -106,7 +106,7 @@ def labels(
     state: STATE = None,
 ) -> None:
     """Give the verdicts on alerts, with the times at which they were given and taken back."""
-    _require_pyarrow()
+    require_pyarrow()
     from detector.config import load_config
     from detector.export.job import LABELS, Order, write_labels
     from detector.home import Home
@@ -140,7 +140,7 @@ def check(  # noqa: PLR0913 - each parameter is one option
     Without --replay, hashes, columns and the order of the times that the export states. With it, every day is made
     again from the log up to the record that closed it, and compared to the bit.
     """
-    _require_pyarrow()
+    require_pyarrow()
     from detector.export.check import check_folder
     from detector.export.job import comparison_of
 
@@ -173,12 +173,13 @@ def iso(day: datetime | None) -> str:
     return day.date().isoformat() if day is not None else ""
 
 
-def _require_pyarrow() -> None:
+def require_pyarrow() -> None:
+    """Say what to install where exports can be neither written nor read."""
     from detector.errors import ExportError
 
     try:
         import pyarrow as pa  # type: ignore[import-untyped] # noqa: F401
     except ImportError as error:
         raise ExportError(
-            "exports are written by pyarrow, which is not here; pip install 'innerwatch[batch]'"
+            "exports are written and read by pyarrow, which is not here; pip install 'innerwatch[batch]'"
         ) from error

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from detector.cli_export import require_pyarrow
 from detector.cli_options import CONFIG, say
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ def train(  # noqa: PLR0913 - each parameter is one option
     What is usual in each role, how often what score comes, an isolation forest, and with enough verdicts a ranker. The
     bundle judges nothing until it is registered and promoted: innerwatch backtest, innerwatch bundles.
     """
+    require_pyarrow()
     from detector.app import now
     from detector.cli_progress import progress
     from detector.config import load_config

@@ -7,6 +7,7 @@
         CheckpointError     a state folder, snapshot or the record of a position
         RefusedBundleError  a bundle cannot be taken here
         TrainingError       a bundle cannot be trained
+        MlflowError         a bundle cannot be exported to MLflow
         ReportError         a report that does not speak for a promotion
         BackupError         a backup cannot be made, or is none, or cannot be restored here
         MetricsError        the endpoint of the metrics cannot be opened
@@ -47,6 +48,10 @@ class CheckpointError(DetectorError):
 
 class RefusedBundleError(DetectorError):
     """A bundle is not trusted, damaged, or made of other features or by another scikit-learn: names it."""
+
+
+class MlflowError(DetectorError):
+    """A bundle cannot be exported to MLflow: names the place and what to do."""
 
 
 class ReportError(DetectorError):

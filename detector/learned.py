@@ -128,9 +128,12 @@ class Learned:
             worth = learner.nats_many(seen)
         except ModelError:
             worth = np.array([_worth(learner, day) for day in seen])
-        if facts.kind == "ranker":
-            worth = np.clip(worth - days.judged.level, -facts.limit, facts.limit)
-        return np.nan_to_num(worth, nan=0.0)
+        return np.nan_to_num(moved(facts.kind, worth, days.judged.level, facts.limit), nan=0.0)
+
+
+def moved(kind: str, worth: NDArray[np.float64], levels: NDArray[np.float64], limit: float) -> NDArray[np.float64]:
+    """By how many nats a learner moves levels (n,) of days that are worth so much to it, (n,)."""
+    return np.clip(worth - levels, -limit, limit) if kind == "ranker" else worth
 
 
 def _worth(learner: Learner, day: NDArray[np.float64]) -> float:

@@ -14,7 +14,9 @@ from detector.errors import TrainingError
 from detector.export.dictionary import features_digest
 from detector.provenance import release
 from detector.training.card import card_of
+from detector.training.custom import Custom
 from detector.training.job import Trained
+from models.batch import Fitted
 from models.bundles import BundleError, LearnerFacts, Manifest, dumped, packed_priors, seal
 
 LIBRARIES: Final = ("numpy", "scikit-learn", "skops")
@@ -34,18 +36,7 @@ def bundle_of(trained: Trained, name: str, owner: str, seed: int, made: datetime
     Raises:
         TrainingError: an estimator cannot be kept without pickle, or a name is none.
     """
-    learners = tuple(
-        LearnerFacts(
-            name=one.name,
-            kind=one.kind,  # type: ignore[arg-type]
-            features=one.columns,
-            file=f"{one.name}.skops",
-            scores=fitted.scores,
-            nats=fitted.nats,
-            limit=one.limit,
-        )
-        for one, fitted in trained.learners
-    )
+    learners = tuple(facts_of(one, fitted) for one, fitted in trained.learners)
     judged = trained.validation
     manifest = Manifest(
         name=name,
@@ -65,6 +56,19 @@ def bundle_of(trained: Trained, name: str, owner: str, seed: int, made: datetime
         return seal(manifest, members, key)
     except BundleError as error:
         raise TrainingError(f"what was trained cannot be kept: {error}") from error
+
+
+def facts_of(one: Custom, fitted: Fitted) -> LearnerFacts:
+    """What a bundle says of a learner that was fitted."""
+    return LearnerFacts(
+        name=one.name,
+        kind=one.kind,  # type: ignore[arg-type]
+        features=one.columns,
+        file=f"{one.name}.skops",
+        scores=fitted.scores,
+        nats=fitted.nats,
+        limit=one.limit,
+    )
 
 
 def name_of(trained: Trained) -> str:

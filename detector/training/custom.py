@@ -9,6 +9,7 @@ from typing import Any, Final
 from detector.config_training import LearnerConfig
 from detector.errors import TrainingError
 from detector.learned import LEARNABLE
+from models.bundles import ESTIMATORS
 
 FOREST, RANKER = "forest", "ranker"
 LIBRARY: Final = "sklearn."
@@ -59,7 +60,7 @@ def learners_of(configured: dict[str, LearnerConfig], own: Sequence[Custom] = ()
     """Our learners, those of the configuration, and somebody's own; one of a name takes the place of those before.
 
     Raises:
-        TrainingError: an estimator is none of scikit-learn's, or does not take its parameters.
+        TrainingError: an estimator is none that a bundle keeps, or does not take its parameters.
     """
     named = {one.name: one for one in OURS}
     for name, one in configured.items():
@@ -73,11 +74,12 @@ def _estimator(name: str, config: LearnerConfig) -> Any:
     module, _, kind = config.estimator.rpartition(".")
     try:
         made = getattr(import_module(module), kind, None) if module.startswith(LIBRARY) else None
-        if isinstance(made, type) and hasattr(made, "fit"):
+        if isinstance(made, type) and f"{made.__module__}.{made.__qualname__}" in ESTIMATORS:
             return made(**config.parameters)
     except (ImportError, TypeError, ValueError) as error:
         raise TrainingError(f"training.learners.{name}: {config.estimator} cannot be made ({error})") from error
+    kept = ", ".join(sorted(one.rpartition(".")[2] for one in ESTIMATORS))
     raise TrainingError(
-        f"training.learners.{name}: {config.estimator!r} is no estimator of scikit-learn; name one with its module, "
-        "such as sklearn.neighbors.LocalOutlierFactor"
+        f"training.learners.{name}: {config.estimator!r} is no estimator that a bundle keeps; name one of {kept}, "
+        "with its module: sklearn.mixture.GaussianMixture"
     )

@@ -132,13 +132,13 @@ class Training:
             if one.kind == "ranker":
                 self._rank(found, one, mine)
             else:
-                found.learners.append((one, self._called(one, fit_forest, mine.X)))
+                found.learners.append((one, fitted(one, mine, self._seed)))
 
     def _rank(self, found: Trained, one: Custom, examples: Examples) -> None:
         if lack := examples.lack:
             found.remarks.append(f"no {one.name}: {lack}")
             return
-        judged = self._called(one, validated, examples)
+        judged = _called(one, validated, examples, self._seed)
         if judged is None:
             found.remarks.append(f"the {one.name} could not be judged on later days of others; look at a backtest")
         elif judged.precision < judged.before:
@@ -148,13 +148,7 @@ class Training:
             )
             return
         found.validation = judged
-        found.learners.append((one, self._called(one, fit_ranker, examples)))
-
-    def _called(self, one: Custom, fit: Callable[..., Any], examples: Any) -> Any:
-        try:
-            return fit(examples, self._seed, one.estimator)
-        except (ValueError, TypeError, AttributeError) as error:
-            raise TrainingError(f"the learner {one.name!r} cannot be fitted: {str(error).splitlines()[0]}") from error
+        found.learners.append((one, fitted(one, examples, self._seed)))
 
     def _refined(self, found: Trained) -> dict[str, NDArray[Any]]:
         """People whose role is two kinds of work, by pseudonym, and the group of each."""
@@ -198,6 +192,36 @@ class Training:
         numbers = np.bincount(people, minlength=len(self._learning.names))
         days = np.bincount(people, self._learning.days[: len(people)], minlength=len(self._learning.names))
         return {name: (int(numbers[one]), int(days[one])) for name, one in self._learning.names.items()}
+
+
+def fitted(one: Custom, examples: Examples, seed: int) -> Fitted:
+    """The learner fitted to days of which it sees what it wants.
+
+    Raises:
+        TrainingError: its estimator cannot be.
+    """
+    found: Fitted = (
+        _called(one, fit_ranker, examples, seed) if one.kind == "ranker" else _called(one, fit_forest, examples.X, seed)
+    )
+    return found
+
+
+def _called(one: Custom, fit: Callable[..., Any], examples: Any, seed: int) -> Any:
+    try:
+        return fit(examples, seed, _afresh(one.estimator, seed))
+    except (ValueError, TypeError, AttributeError) as error:
+        raise TrainingError(f"the learner {one.name!r} cannot be fitted: {str(error).splitlines()[0]}") from error
+
+
+def _afresh(estimator: Any, seed: int) -> Any:
+    """The estimator, not fitted, and drawing by the seed wherever it was given none of its own."""
+    from sklearn.base import clone  # type: ignore[import-untyped] # noqa: PLC0415
+
+    if estimator is None:
+        return None
+    mine = clone(estimator)
+    draws = [name for name, own in mine.get_params().items() if name.endswith("random_state") and own is None]
+    return mine.set_params(**dict.fromkeys(draws, seed))
 
 
 def _seen(examples: Examples, names: tuple[str, ...], wanted: tuple[str, ...]) -> Examples:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import date
 from typing import Final
 
 import numpy as np
@@ -15,6 +16,7 @@ CONFIRMED: Final = "true_positive"
 DENIED: Final = ("false_positive", "benign_positive")
 JUDGED_WEIGHT: Final = 3.0
 """Of a day that an analyst judged, beside one that nobody has looked at."""
+FOREVER: Final = 2**62
 COLUMNS: Final = ("actor", "verdict", "opened_at", "known_at", "withdrawn_at", "alert_id")
 
 
@@ -35,10 +37,14 @@ class Verdicts:
         exported: the table of labels; ``None`` for none.
         time: whose days.
         episode_days: how long an episode lasts.
+        known_by: what was said on this accounting day or later is left out; ``None`` for nothing.
     """
 
-    def __init__(self, exported: Exported | None, time: TimeConfig, episode_days: float) -> None:
-        judged = list(_judged(exported, time, episode_days)) if exported is not None else []
+    def __init__(
+        self, exported: Exported | None, time: TimeConfig, episode_days: float, known_by: date | None = None
+    ) -> None:
+        until = int(np.datetime64(known_by, "D").astype(np.int64)) if known_by is not None else FOREVER
+        judged = list(_judged(exported, time, episode_days, until)) if exported is not None else []
         self.confirmed = sum(one.confirmed for one in judged)
         """Alerts that were misuse."""
         self.denied = len(judged) - self.confirmed
@@ -64,20 +70,22 @@ class Verdicts:
         return confirmed, weights
 
 
-def _judged(exported: Exported, time: TimeConfig, episode_days: float) -> Iterator[Judged]:
-    """Each alert's last verdict that was not taken back, with the days from its first sign to its episode's end."""
+def _judged(exported: Exported, time: TimeConfig, episode_days: float, until: int) -> Iterator[Judged]:
+    """Each alert's verdict that holds before a day, with the days from its first sign to its episode's end."""
     last: dict[str, tuple[float, str, str, float]] = {}
+    calendar = Calendar(time.zone, time.country)
     for part in exported.partitions(COLUMNS):
+        if part.day >= until:
+            break
         known, opened = (
             part.columns[name].astype("datetime64[us]").astype(np.int64) for name in ("known_at", "opened_at")
         )
-        withdrawn = ~np.isnat(part.columns["withdrawn_at"].astype("datetime64[us]"))
+        withdrawn = _before(part.columns["withdrawn_at"].astype("datetime64[us]"), calendar, until)
         for place, alert in enumerate(part.columns["alert_id"]):
             if not withdrawn[place]:
                 word = str(part.columns["verdict"][place])
                 said = (known[place], part.columns["actor"][place], word, opened[place] / 1e6)
                 last[alert] = max(last.get(alert, said), said)
-    calendar = Calendar(time.zone, time.country)
     for _, actor, word, moment in last.values():
         if word == CONFIRMED or word in DENIED:
             first = int(calendar.days(np.array([moment]))[0])
@@ -85,5 +93,8 @@ def _judged(exported: Exported, time: TimeConfig, episode_days: float) -> Iterat
             yield Judged(actor, first, until, word == CONFIRMED)
 
 
-def _moments(values: NDArray[np.generic]) -> NDArray[np.datetime64]:
-    return values.astype("datetime64[us]")
+def _before(moments: NDArray[np.datetime64], calendar: Calendar, until: int) -> NDArray[np.bool_]:
+    """Which moments (n,) there were, on a day before one."""
+    there = ~np.isnat(moments)
+    there[there] = calendar.days(moments[there].astype(np.int64) / 1e6) < until
+    return there

@@ -10,10 +10,12 @@ from models.bundles.keys import fingerprint, generate_key, read_private_key, rea
 from models.bundles.learner import Learner
 from models.bundles.manifest import SCHEMA, FileFacts, LearnerFacts, Manifest
 from models.bundles.priors import packed_priors
+from models.bundles.schema import ESTIMATORS
 from models.bundles.skops_io import dumped
 from models.errors import BundleError
 
 __all__ = [
+    "ESTIMATORS",
     "SCHEMA",
     "Bundle",
     "BundleError",

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.slow
 
 def test_deliveries_and_incidents_are_those_of_an_uninterrupted_run(tmp_path: Path) -> None:
     rng = np.random.default_rng(4)
-    steps = [(point, int(rng.integers(1, 12))) for _ in range(10) for point in rng.permutation(list(POINTS)).tolist()]
+    steps = [(point, int(rng.integers(1, 12))) for _ in range(8) for point in rng.permutation(list(POINTS)).tolist()]
     (tmp_path / "plan.json").write_text(json.dumps({"folder": str(tmp_path), "steps": steps}))
     done = subprocess.run(
         [sys.executable, "-m", "tests.alerts.desk_driver", tmp_path / "plan.json", tmp_path / "result.json"],

@@ -15,10 +15,10 @@ from streams import Tokens
 from tests.detector.small import KEY
 
 
-def fed(config: Config, champion: Bundle | None = None) -> Engine:
+def fed(config: Config, champion: Bundle | None = None, challenger: Bundle | None = None) -> Engine:
     """The engine of the log that the configuration names, judged by a champion, at its end."""
     tokens = Tokens(KEY)
-    context = replace(read_context(config, tokens), champion=champion)
+    context = replace(read_context(config, tokens), champion=champion, challenger=challenger)
     keeper = Keeper(Setting(config, tokens, context, letters=NoLetters()), SHARD)
     with closing(Feed(config, keeper)) as feed:
         while not feed.finished:

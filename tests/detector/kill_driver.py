@@ -127,6 +127,7 @@ def main() -> None:
     base = Config.model_validate(plan["config"])
     key, folder = bytes.fromhex(plan["key"]), Path(plan["folder"])
     write_snapshot(folder / "warm", {"a": np.zeros(1)})
+    Home(StateConfig(folder=folder / "imports")).close()  # what making a database takes
 
     def config(name: str) -> Config:
         return base.model_copy(update={"state": base.state.model_copy(update={"folder": folder / name})})

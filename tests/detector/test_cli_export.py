@@ -101,6 +101,8 @@ def test_without_pyarrow_it_says_how_to_get_it(
     for arguments in (["features", "--out", "x"], ["labels", "--out", "x"], ["check", "x"]):
         assert innerwatch("export", *arguments) == 1
         assert "pip install 'innerwatch[batch]'" in capsys.readouterr().err
+    assert innerwatch("train", "x", "--out", "y") == 1
+    assert "pip install 'innerwatch[batch]'" in capsys.readouterr().err
 
 
 def test_nothing_but_an_export_loads_pyarrow() -> None:

@@ -22,8 +22,9 @@ DRIVER = Path(__file__).with_name("worker_driver.py")
 PARTITIONS = 4
 RARE = ("before a shard is let go", "after a shard was let go", "before Kafka is told how far")
 BROKEN = 500
-STOPPED_S = 60.0
 """Every so many records one is torn."""
+STOPPED_S = 60.0
+"""Longer than the clients wait for any answer of a server."""
 
 pytestmark = pytest.mark.slow
 
@@ -53,7 +54,7 @@ def drive(
     folder: Path,
     workers: int,
     steps: list[tuple[str, float]],
-    meanwhile: Callable[[], None] = lambda: None,
+    meanwhile: Callable[[Callable[[int], None]], None] = lambda _: None,
     **sections: object,
 ) -> dict:
     topic = f"workers-{workers}-{len(steps)}"
@@ -80,8 +81,14 @@ def drive(
             env=os.environ | {"OPENBLAS_NUM_THREADS": "1"},
             cwd=Path(__file__).parents[2],
         )
+
+        def wait_for(step: int) -> None:
+            while done.poll() is None and not (folder / f"step{step}").exists():
+                time.sleep(0.1)
+
         try:
-            meanwhile()
+            meanwhile(wait_for)
+            (folder / "calm").touch()
             code = done.wait()
         finally:
             done.kill()
@@ -94,7 +101,7 @@ def planned(seed: int, points: Iterable[str], rounds: int, times: int) -> list[t
     steps: list[tuple[str, float]] = [
         (point, 1 if point in RARE else int(rng.integers(1, 4))) for _ in range(rounds) for point in points
     ]
-    steps += [("time", float(rng.uniform(0.3, 2.5))) for _ in range(times)]
+    steps += [("time", float(rng.uniform(0.3, 1.8))) for _ in range(times)]
     steps += [("stop", float(rng.uniform(0.5, 2.0))) for _ in range(4)]
     return [steps[place] for place in rng.permutation(len(steps))]
 
@@ -139,19 +146,20 @@ def in_common(broker: Broker, postgres: Postgres, url: str, name: str) -> dict[s
 def test_servers_that_stop_and_restart_and_zombies_change_nothing(
     log: Log, tmp_path: Path, postgres: Postgres, postgres_url: str
 ) -> None:
+    steps: list[tuple[str, float]] = [("stop", 4.0), ("freeze", 0.0), ("stop", 2.0), ("freeze", 0.0)] * 4
+
     with running_broker(tmp_path) as broker:
 
-        def disturb() -> None:
-            time.sleep(15.0)
+        def disturb(wait_for: Callable[[int], None]) -> None:
+            wait_for(4)
             broker.kill()
             broker.start()
-            time.sleep(10.0)
+            wait_for(7)
             postgres.restart()
-            time.sleep(5.0)
+            wait_for(9)
             with broker.stopped():
                 time.sleep(STOPPED_S)
 
-        steps: list[tuple[str, float]] = [("stop", 6.0), ("freeze", 5.0), ("stop", 3.0), ("freeze", 4.0)] * 4
         result = drive(
             log, broker, tmp_path, 3, steps, disturb, **in_common(broker, postgres, postgres_url, "disturbed")
         )

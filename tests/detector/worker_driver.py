@@ -9,25 +9,32 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
+from kafka.admin import MemberToRemove
+from kafka.errors import KafkaError
 from msgspec.structs import replace
 
+from alerts.checkpoint import Checkpoint
+from alerts.database import Database
 from alerts.desk import DESK
+from alerts.errors import StoreError
 from alerts.lines import alert_line
 from alerts.store import Store
+from detector import worker
 from detector.app import run
 from detector.checkpoint import Checkpoints
 from detector.config import Config, StateConfig
 from detector.context import read_context
 from detector.engine import Engine
-from detector.home import Home
+from detector.errors import CheckpointError
+from detector.home import Home, database_of
 from detector.keeper import Keeper, Setting
 from detector.outlet import RECEIVER
 from detector.replaying import feeds_of
@@ -62,6 +69,14 @@ TOPIC_POINTS: dict[str, tuple[Any, str, bool]] = {
     "before old snapshots go": (Store, "drop_snapshots", False),
 }
 """Where dead letters and alerts go to topics, and snapshots into the store."""
+LEAVING: Final = ("before a shard is let go", "after a shard was let go")
+IDLE: Final = {
+    "before a shard is taken", "after a shard was taken", "after an epoch was raised", "after a poll",
+    "before Kafka is told how far", *LEAVING,
+}  # fmt: skip
+"""Places that are reached also when there is nothing to read."""
+REPORT_S: Final = 0.5
+"""Between two reports to Kafka: a worker lives long enough here for some."""
 PATIENCE_S: Final = 8.0
 """For a planned death; whoever has not got there by then is killed where it is."""
 END_S: Final = 180.0
@@ -78,12 +93,14 @@ class Silent:
         sys.stderr.write(f"{os.getpid()} {event} {facts}\n")
 
 
-def child(config: Config, key: bytes, plan: list[Any], out: Path) -> None:
+def child(config: Config, key: bytes, plan: list[Any], out: Path, alone: bool) -> None:
     """Never returns."""
     code = 3
     try:
         if plan[0] in POINTS | TOPIC_POINTS:
             arm_at((POINTS | TOPIC_POINTS)[plan[0]], plan[1])
+        if plan[0] in LEAVING and alone:  # then nobody takes a shard from it, so it has to end by itself
+            arm_at(POINTS["at the end of a batch"], 1, signal.SIGTERM)
         if plan[0] == "freeze":
             arm_at(POINTS["before the commit"], 2, signal.SIGSTOP)
         with out.open("ab") as file:
@@ -94,11 +111,25 @@ def child(config: Config, key: bytes, plan: list[Any], out: Path) -> None:
         os._exit(code)
 
 
-def started(config: Config, key: bytes, plan: list[Any], out: Path) -> int:
+def started(config: Config, key: bytes, plan: list[Any], out: Path, alone: bool = False) -> int:
     pid = os.fork()
     if pid == 0:
-        child(config, key, plan, out)
+        child(config, key, plan, out, alone)
     return pid
+
+
+def named(config: Config, member: str) -> Config:
+    """The same for a member of the group with a name of its own."""
+    kafka = config.source.kafka.model_copy(update={"member": member})
+    return config.model_copy(update={"source": config.source.model_copy(update={"kafka": kafka})})
+
+
+def missed(admin: KafkaAdminClient, config: Config) -> None:
+    """Tell Kafka that a member with a name is dead, as an operator may who knows it before its session ends."""
+    with suppress(KafkaError):  # then it finds out by itself
+        admin.remove_group_members(
+            config.source.kafka.group, [MemberToRemove(group_instance_id=config.source.kafka.member)]
+        )
 
 
 def ended(pid: int, patience_s: float) -> int | None:
@@ -124,26 +155,53 @@ def killed(pid: int, number: int = signal.SIGKILL) -> None:
         os.kill(pid, signal.SIGCONT)  # one that was to freeze may do so on its way out
 
 
-def fallen(pid: int) -> bool:
+def fallen(pid: int, idle: Callable[[], bool]) -> bool:
     """Whether it died where it was planned, at once or on its way out after being asked to end."""
-    code = ended(pid, PATIENCE_S)
+    until, code = time.monotonic() + PATIENCE_S, None
+    while code is None and time.monotonic() < until and not idle():
+        code = ended(pid, 0.5)
     if code is None:
         os.kill(pid, signal.SIGTERM)
         code = ended(pid, END_S)
     return code == -signal.SIGKILL
 
 
-def freeze(pid: int, seconds: float) -> None:
-    """It stops itself before a commit; let it wake when its session is long over, find out, and end gracefully."""
+def all_is_read(config: Config, consumer: KafkaConsumer) -> bool:
+    """Whether all that is in the topic is behind a checkpoint, so that nobody has anything to do."""
+    topic = config.source.kafka.topic
+    ends = consumer.end_offsets([TopicPartition(topic, number) for number in consumer.partitions_for_topic(topic)])
+    positions = {checkpoint.position for checkpoint in checkpoints(config)}
+    return positions == {f"{topic}-{key.partition}@{end}" for key, end in ends.items()}
+
+
+def freeze(pid: int, config: Config) -> None:
+    """It stops itself before a commit; let it wake when others own its shards, find out, and end gracefully."""
     until = time.monotonic() + END_S
     while Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "T":
         if time.monotonic() > until:
             raise SystemExit("a worker did not get to a commit")
         time.sleep(0.05)
-    time.sleep(seconds)
+    before = owners(config)
+    while owners(config) <= before and time.monotonic() < until:
+        time.sleep(0.1)
     os.kill(pid, signal.SIGCONT)
-    time.sleep(2.0)
+    time.sleep(1.0)
     killed(pid, signal.SIGTERM)
+
+
+def owners(config: Config) -> int:
+    """How many owners all shards have had so far; 0 while the store is away."""
+    return sum(checkpoint.epoch for checkpoint in checkpoints(config))
+
+
+def checkpoints(config: Config) -> list[Checkpoint]:
+    """The last one of each shard that has any; none while the store is away or not made yet."""
+    try:
+        with closing(Home(config.state, read_only=True)) as home:
+            found = [home.store.checkpoint(shard) for shard in home.store.shards()]
+    except (StoreError, CheckpointError):
+        return []
+    return [checkpoint for checkpoint in found if checkpoint is not None]
 
 
 def publish(producer: KafkaProducer, topic: str, lines: Iterator[bytes]) -> None:
@@ -160,16 +218,23 @@ def act(config: Config, key: bytes, plan: dict[str, Any], folder: Path) -> tuple
     """Go through the steps; the number of kills and the places that were reached."""
     topic, steps = config.source.kafka.topic, plan["steps"]
     kills, reached = 0, set[str]()
-    slots: list[int] = []
-    with Path(plan["events"]).open("rb") as file, closing(producer_of(config)) as producer:
+    slots: list[tuple[int, Config]] = []
+    with (
+        Path(plan["events"]).open("rb") as file,
+        closing(producer_of(config)) as producer,
+        closing(KafkaAdminClient(bootstrap_servers=list(config.source.kafka.servers))) as admin,
+        closing(KafkaConsumer(bootstrap_servers=list(config.source.kafka.servers))) as consumer,
+    ):
         share = plan["count"] // len(steps) + 1
         for number, step in enumerate(steps):
+            (folder / f"step{number}").touch()
             publish(producer, topic, islice(file, share))
-            pid = started(config, key, step, folder / "told.jsonl")
-            slots.append(pid)
+            # Of three that are killed, one is missed only when its session ends.
+            own = named(config, f"worker-{number}") if step[0] not in ("stop", "freeze") and number % 3 else config
+            slots.append((started(own, key, step, folder / "told.jsonl", plan["workers"] == 1), own))
             if len(slots) < plan["workers"]:
                 continue
-            pid = slots.pop(0)
+            pid, own = slots.pop(0)
             due = steps[number - plan["workers"] + 1]
             if due[0] == "time":
                 time.sleep(due[1])
@@ -179,20 +244,21 @@ def act(config: Config, key: bytes, plan: dict[str, Any], folder: Path) -> tuple
                 time.sleep(due[1])
                 killed(pid, signal.SIGTERM)
             elif due[0] == "freeze":
-                freeze(pid, due[1])
+                freeze(pid, config)
             else:
                 kills += 1
-                if fallen(pid):
+                if fallen(pid, lambda due=due: due[0] not in IDLE and all_is_read(config, consumer)):
                     reached.add(due[0])
-        for pid in slots:
+            if own.source.kafka.member is not None:
+                missed(admin, own)
+        for pid, _ in slots:
             killed(pid, signal.SIGTERM)
         publish(producer, topic, file)
     return kills, reached
 
 
-def finish(config: Config, key: bytes, plan: dict[str, Any], folder: Path, ends: dict[str, str]) -> None:
+def finish(config: Config, pids: list[int], ends: dict[str, str]) -> None:
     """Let all workers read to the end, and stop them gracefully."""
-    pids = [started(config, key, ["run"], folder / "told.jsonl") for _ in range(plan["workers"])]
     until = time.monotonic() + END_S
     while True:
         with closing(Home(config.state, read_only=True)) as home:
@@ -288,10 +354,15 @@ def main() -> None:
     plan = json.loads(Path(sys.argv[1]).read_text())
     config = Config.model_validate(plan["config"])
     key, folder = bytes.fromhex(plan["key"]), Path(plan["folder"])
+    worker.REPORT_S = REPORT_S
+    Database(database_of(config.state, must_exist=False), config.state.password_file).close()  # imports the driver
     kills, reached = act(config, key, plan, folder)
+    while not (folder / "calm").exists():
+        time.sleep(0.1)
+    pids = [started(config, key, ["run"], folder / "told.jsonl") for _ in range(plan["workers"])]
     state = StateConfig(folder=folder / "whole", checkpoint_events=1_000_000)
     ends = once(config.model_copy(update={"state": state}), key, folder)
-    finish(config, key, plan, folder, ends)
+    finish(config, pids, ends)
     with closing(Home(state, read_only=True)) as home:
         alerts, told = len(home.store.alerts()), {alert.alert_id for alert in home.store.alerts()}
     lines = [json.loads(line) for line in (folder / "told.jsonl").read_text().splitlines() if line.endswith("}")]

@@ -26,7 +26,7 @@ COMMANDS = (
     "receivers", "receivers test", "serve", "tokens", "tokens add", "tokens list", "tokens revoke",
     "doctor", "probe", "drift", "backup", "restore",
     "bundles", "bundles key", "bundles add", "bundles list", "bundles show", "bundles shadow", "bundles promote",
-    "bundles rollback", "bundles archive", "train", "backtest",
+    "bundles rollback", "bundles archive", "bundles export", "train", "backtest",
     "export", "export events", "export features", "export alerts", "export labels",
     "export check",
 )  # fmt: skip

@@ -2,32 +2,34 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
+from sklearn.mixture import GaussianMixture
 from sklearn.neighbors import LocalOutlierFactor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from alerts.labels import Label
 from detector.config import Config
 from detector.config_training import LearnerConfig
 from detector.context import read_context
 from detector.engine import SEEDED_WARM_UP_DAYS, Engine
 from detector.errors import ExportError, TrainingError
-from detector.export.job import LABELS, Order, write_labels
+from detector.export.job import LABELS
 from detector.export.tables import TABLES
 from detector.learned import LEARNABLE
 from detector.training.bundle import bundle_of, name_of
 from detector.training.custom import OURS, Custom, learners_of
-from detector.training.job import Trained, Training
+from detector.training.job import Trained, Training, fitted
 from detector.training.reading import Exported
+from models.batch import Examples
 from models.bundles import open_bundle, read_private_key, read_public_keys
 from tests.detector.export.out import TOKENS, rows
 from tests.detector.feeding import fed
+from tests.detector.training.saying import said_of
 
 MADE = datetime(2026, 11, 29, tzinfo=UTC)
 
@@ -40,45 +42,9 @@ def trained(
     return work.run(lambda _done, _total: None)
 
 
-def said_of(
-    alerts: Sequence[tuple[str, datetime, str]], folder: Path, config: Config, taken_back: bool = False
-) -> Path:
-    """An export of verdicts on alerts of these actors that opened then."""
-    labels = [
-        Label(
-            alert_id=f"{number:020x}",
-            actor=actor,
-            incident_id=f"{number:020x}",
-            verdict=verdict,
-            opened_at=opened,
-            given=(opened + timedelta(days=1)).timestamp(),
-            withdrawn=(opened + timedelta(days=2)).timestamp() if taken_back else None,
-        )
-        for number, (actor, opened, verdict) in enumerate(alerts)
-    ]
-    write_labels(Order((LABELS,), folder), labels, config, TOKENS)
-    return folder
-
-
 @pytest.fixture(scope="module")
 def plain(config: Config, exported: Path) -> Trained:
     return trained(config, exported)
-
-
-@pytest.fixture(scope="module")
-def noted(config: Config, exported: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Verdicts on those who stood out most: every second one is confirmed."""
-    found = [row for row in rows(exported, "features") if row["settled"] and row["level"] > config.learning.gate_level]
-    days = sorted({(row["actor"], row["day"]) for row in found})
-    actors = sorted({actor for actor, _ in days})
-    opened = {
-        actor: min(datetime.fromisoformat(f"{day}T12:00:00+00:00") for one, day in days if one == actor)
-        for actor in actors
-    }
-    said = [
-        (actor, opened[actor], ("true_positive", "false_positive")[place % 2]) for place, actor in enumerate(actors)
-    ]
-    return said_of(said, tmp_path_factory.mktemp("noted") / "labels", config)
 
 
 def test_what_learners_may_see_are_columns_of_the_exported_features() -> None:
@@ -184,10 +150,34 @@ def test_the_configuration_names_learners() -> None:
     assert named["mixture"].columns == tuple(name for name in LEARNABLE if name.startswith("total_"))
 
 
+def test_what_a_learner_draws_it_draws_by_the_seed_even_if_it_was_given_none() -> None:
+    rng = np.random.default_rng(4)
+    examples = Examples(
+        X=rng.normal(size=(200, 2)),
+        confirmed=np.zeros(200, np.bool_),
+        weights=np.ones(200),
+        levels=np.zeros(200),
+        people=np.arange(200),
+        days=np.arange(200),
+    )
+    mine = make_pipeline(StandardScaler(), GaussianMixture(4, init_params="random", max_iter=5, tol=10.0))
+    own = Custom("own", "anomaly", ("joint", "active_days"), 1.0, mine)
+    first, again, other = (fitted(own, examples, seed).scores for seed in (1, 1, 2))
+    assert first == again
+    assert first != other
+
+
 @pytest.mark.parametrize(
-    "estimator", ["os.system", "sklearn.metrics.accuracy_score", "sklearn.nothing.Here", "GaussianMixture"]
+    "estimator",
+    [
+        "os.system",
+        "sklearn.metrics.accuracy_score",
+        "sklearn.nothing.Here",
+        "GaussianMixture",
+        "sklearn.svm.OneClassSVM",
+    ],
 )
-def test_what_is_no_estimator_of_scikit_learn_is_refused(estimator: str) -> None:
+def test_what_is_no_estimator_that_a_bundle_keeps_is_refused_before_anything_is_read(estimator: str) -> None:
     with pytest.raises(TrainingError, match=r"training\.learners\.own"):
         learners_of({"own": LearnerConfig(kind="anomaly", features=("joint",), estimator=estimator)})
 

@@ -1,0 +1,205 @@
+"""Where data scientists work: exported days and verdicts as frames, and a model of their own from there to a bundle."""
+
+# ruff: noqa: PLC0415 - pandas and scikit-learn take seconds to load, which `innerwatch train` alone would pay twice
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detector.config import load_config
+from detector.errors import TrainingError
+from detector.export.tables import TABLES
+from detector.learned import LEARNABLE, moved
+from detector.training.bundle import bundle_of, facts_of, saved
+from detector.training.custom import Custom
+from detector.training.job import YOUNG_DAYS, Training, fitted
+from detector.training.reading import FEATURES, LABELS, Exported
+from detector.training.verdicts import Verdicts
+from models.batch import HELD_OUT, Examples
+from models.bundles import Bundle, BundleError, Learner, dumped, open_bundle, read_private_key
+
+if TYPE_CHECKING:
+    import pandas as pd  # type: ignore[import-untyped]
+
+Place = str | Path
+
+
+class Workbench:
+    """An export of features, and one of labels where there is one, to be looked at and learned from.
+
+    Args:
+        features: the folder that ``innerwatch export features`` wrote.
+        labels: the folder that ``innerwatch export labels`` wrote; ``None`` for none.
+        config: the configuration by which the log was judged; ``None`` for the defaults.
+
+    Raises:
+        ExportError, ConfigError: a folder is no such export, or the configuration cannot be used.
+    """
+
+    def __init__(self, features: Place, labels: Place | None = None, config: Place | None = None) -> None:
+        self.config = load_config(Path(config) if config is not None else None)
+        self._features = Exported(Path(features), FEATURES)
+        self._labels = Exported(Path(labels), LABELS) if labels is not None else None
+
+    def days(self, columns: Sequence[str] = (), known_by: date | None = None) -> "pd.DataFrame":
+        """The exported days, a row for each person's working day, in the order of time.
+
+        Beside the columns of the export there are ``day``, a date, ``confirmed``, whether an analyst called the day
+        misuse, and ``weight``: 3 for a day that an analyst judged, 1 for one at which nobody has looked, 0 for an
+        ordinary day of somebody who was confirmed.
+
+        Args:
+            columns: of the export; without any, all.
+            known_by: verdicts that were given or taken back on this day or later are left out, as whoever trained then
+                could not know them.
+
+        Raises:
+            ExportError: a file cannot be read, or lacks a column.
+        """
+        pd = _pandas()
+        verdicts = self._verdicts(known_by)
+        wanted = list(columns) or [column.name for column in TABLES[FEATURES].columns]
+        parts = []
+        for part in self._features.partitions(list(dict.fromkeys((*wanted, "actor", "level", "learned")))):
+            level = part.columns["level"] - part.columns["learned"]
+            odd = level >= self.config.learning.gate_level
+            confirmed, weight = verdicts.of_day(part.day, part.columns["actor"], odd)
+            frame = pd.DataFrame({name: part.columns[name] for name in wanted})
+            parts.append(frame.assign(day=np.datetime64(part.day, "D"), confirmed=confirmed, weight=weight))
+        return pd.concat(parts, ignore_index=True)
+
+    def dictionary(self) -> "pd.DataFrame":
+        """What each column of the exported days is, by its name: type, unit, window, nulls, when known, meaning."""
+        pd = _pandas()
+        columns = [
+            {"name": one.name, "dtype": one.dtype, "unit": one.unit, "window": one.window, "nulls": one.nulls}
+            | {"known": one.known, "meaning": one.meaning, "learnable": one.name in LEARNABLE}
+            for one in TABLES[FEATURES].columns
+        ]
+        return pd.DataFrame(columns).set_index("name")
+
+    def compare(self, learner: Custom) -> "pd.DataFrame":
+        """How well confirmed days are found by the online models alone, and with a learner: a row for each.
+
+        The learner is fitted to the earlier days of half of the people, by verdicts that were given then, and both
+        judge the later days of the others, as a shard would. ``average_precision`` is over the days that analysts
+        judged (of the others nobody knows what they are), ``recall_at_budget`` the share of the confirmed days among
+        the highest levels, as many as the budget lets be told. Analysts have looked at what the online models told, so
+        that both flatter those.
+
+        Raises:
+            TrainingError: there are too few days or verdicts, or the estimator cannot be fitted or kept in a bundle.
+        """
+        pd = _pandas()
+        train, test = self._halves(learner)
+        with_it = np.maximum(test.levels + self._nats(learner, train, test), 0.0)
+        if not test.confirmed.any() or not (test.weights > 1.0)[~test.confirmed].any():
+            raise TrainingError(
+                "of the later days by which a learner is compared, analysts have confirmed none, or denied none; "
+                "export more days with their labels"
+            )
+        budget = int(np.ceil(self.config.risk.budget / 1000.0 * len(test.days)))
+        rows = [_quality(test, levels, budget) for levels in (test.levels, with_it)]
+        return pd.DataFrame(rows, index=["online", learner.name])
+
+    def train(self, out: Place, learners: Sequence[Custom], *, owner: str = "", key: Place | None = None) -> Bundle:
+        """Fit learners to all days and write them as a bundle, which has the file's name without its ending.
+
+        Args:
+            out: the file; it must not exist yet.
+            learners: what to fit; ``OURS`` are those of ``innerwatch train``.
+            owner: who answers for it; ``training.owner`` if not given.
+            key: the file of the key that signs it; ``training.key_file`` if not given.
+
+        Raises:
+            TrainingError: there are too few days or verdicts, or an estimator cannot be fitted or kept in a bundle.
+        """
+        from detector.app import now
+
+        path, settings = Path(out), self.config.training
+        owner, place = owner or settings.owner, key or settings.key_file
+        if not owner or place is None:
+            raise TrainingError(
+                "a bundle has an owner and is signed; give owner and key, as innerwatch bundles key makes"
+            )
+        if path.exists():
+            raise TrainingError(f"{path}: exists already; name a file that does not")
+        signer = read_private_key(Path(place))
+        work = Training(self.config, self._features, self._labels, settings.seed, tuple(learners))
+        trained = work.run(lambda _done, _total: None)
+        missing = {one.name for one in learners} - {one.name for one, _ in trained.learners}
+        if missing:
+            raise TrainingError(f"not all learners could be trained: {'; '.join(trained.remarks)}")
+        body = bundle_of(trained, path.stem, owner, settings.seed, datetime.fromtimestamp(now(), UTC), signer)
+        saved(path, body)
+        return open_bundle(body, [signer.public_key()])
+
+    def _verdicts(self, known_by: date | None) -> Verdicts:
+        return Verdicts(self._labels, self.config.time, self.config.risk.episode_days, known_by)
+
+    def _halves(self, learner: Custom) -> tuple[Examples, Examples]:
+        """The days to learn from, as they were known at their end, and the later ones of other people."""
+        wanted = [*learner.columns, "actor", "settled", "active_days", "level", "learned"]
+        later = self.days(list(dict.fromkeys(wanted)))
+        days = later["day"].to_numpy().astype("datetime64[D]").astype(np.int64)
+        settled = later["settled"].to_numpy(bool) & (later["active_days"].to_numpy() >= YOUNG_DAYS)
+        if not settled.any():
+            raise TrainingError("no day is settled; export the days after the first weeks of a log")
+        border = int(np.quantile(days[settled], 1.0 - HELD_OUT))
+        earlier = self.days(["actor"], date.fromisoformat(str(np.datetime64(border + 1, "D"))))
+        people = np.unique(later["actor"].to_numpy(str), return_inverse=True)[1]
+        rng = np.random.default_rng(self.config.training.seed)
+        other = rng.permutation(int(people.max()) + 1)[people] % 2 == 1
+
+        def examples(frame: "pd.DataFrame", chosen: NDArray[np.bool_]) -> Examples:
+            every = Examples(
+                X=later[list(learner.columns)].to_numpy(np.float64),
+                confirmed=frame["confirmed"].to_numpy(bool),
+                weights=frame["weight"].to_numpy(np.float64),
+                levels=(later["level"] - later["learned"]).to_numpy(np.float64),
+                people=people.astype(np.int64),
+                days=days,
+            )
+            return every.those(chosen & settled & (every.weights > 0.0))
+
+        return examples(earlier, (days <= border) & ~other), examples(later, (days > border) & other)
+
+    def _nats(self, learner: Custom, train: Examples, test: Examples) -> NDArray[np.float64]:
+        """By how much the learner, fitted to some days, moves the levels of others, (n,)."""
+        if not len(train.days):
+            raise TrainingError("there are no earlier days to learn from; export more days")
+        if learner.kind == "ranker" and train.lack:
+            raise TrainingError(f"{learner.name} cannot be compared: {train.lack}")
+        fit = fitted(learner, train, self.config.training.seed)
+        try:
+            dumped(fit.estimator)
+            worth = Learner(facts_of(learner, fit), fit.estimator).nats_many(test.X)
+        except BundleError as error:
+            raise TrainingError(f"the learner {learner.name!r} cannot be kept in a bundle: {error}") from error
+        return moved(learner.kind, worth, test.levels, learner.limit)
+
+
+def _quality(days: Examples, levels: NDArray[np.float64], budget: int) -> dict[str, Any]:
+    from sklearn.metrics import average_precision_score  # type: ignore[import-untyped]
+
+    judged = days.weights > 1.0
+    highest = np.argsort(-levels, kind="stable")[:budget]
+    return {
+        "average_precision": float(average_precision_score(days.confirmed[judged], levels[judged])),
+        "recall_at_budget": float(days.confirmed[highest].sum() / days.confirmed.sum()),
+        "confirmed": int(days.confirmed.sum()),
+        "judged": int(judged.sum()),
+        "days": len(days.days),
+    }
+
+
+def _pandas() -> Any:
+    try:
+        import pandas as pd
+    except ImportError as error:
+        raise TrainingError("frames are pandas', which is not here; pip install 'innerwatch[notebooks]'") from error
+    return pd
