@@ -6,9 +6,9 @@ from dataclasses import replace
 from detector.config import Config
 from detector.context import read_context
 from detector.engine import Engine
-from detector.export.job import NoLetters
 from detector.feed import Feed
 from detector.keeper import Keeper, Setting
+from detector.replaying import NoLetters
 from detector.shard import SHARD
 from models.bundles import Bundle
 from streams import Tokens
