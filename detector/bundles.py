@@ -28,7 +28,10 @@ if TYPE_CHECKING:
     from models.bundles import Bundle, Manifest
 
 LEARNERS: Final = "scikit-learn"
-"""The package whose models are in bundles; another minor version of it may read them differently."""
+RIVER: Final = "river"
+"""The packages whose models are in bundles; another minor version of one may read them differently."""
+RECIPE: Final = ".npz"
+"""How the file of a learner ends that is river's."""
 OPENED: Final = 4
 """Bundles that are kept open: opening one takes a third of a second, and each shard asks for its own."""
 
@@ -174,11 +177,13 @@ def _require_fitting(manifest: "Manifest") -> None:
             f"{name}: it was made of features {manifest.features[:SHORT]} by innerwatch {manifest.version}, and "
             f"this release has {features_digest()[:SHORT]}; export them again and train anew"
         )
-    theirs, ours = manifest.versions.get(LEARNERS, "an unknown version"), version(LEARNERS)
-    if _minor(theirs) != _minor(ours):
-        raise RefusedBundleError(
-            f"{name}: it was made by {LEARNERS} {theirs}, and here is {ours}; train anew, or install that one"
-        )
+    online = any(learner.file.endswith(RECIPE) for learner in manifest.learners)
+    for package in (LEARNERS, RIVER) if online else (LEARNERS,):
+        theirs, ours = manifest.versions.get(package, "an unknown version"), version(package)
+        if _minor(theirs) != _minor(ours):
+            raise RefusedBundleError(
+                f"{name}: it was made by {package} {theirs}, and here is {ours}; train anew, or install that one"
+            )
     for learner in manifest.learners:
         for column in learner.features:
             if column not in LEARNABLE:

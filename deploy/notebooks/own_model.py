@@ -46,7 +46,7 @@ days.groupby("weight")[["confirmed"]].agg(["size", "sum"])
 # %% [markdown]
 # ## The model
 #
-# Any estimator of scikit-learn that a bundle can keep, with `fit` and
+# Any estimator of scikit-learn that a bundle can keep (or `HalfSpaceTrees` and `OneClassSVM` of river), with `fit` and
 #
 # * `score_samples` or `decision_function` (low is anomalous) for `kind="anomaly"`, which adds up to `limit` to a level;
 # * `predict_proba` for `kind="ranker"`, which learns from verdicts and moves levels both ways.

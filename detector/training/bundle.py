@@ -17,9 +17,10 @@ from detector.training.card import card_of
 from detector.training.custom import Custom
 from detector.training.job import Trained
 from models.batch import Fitted
-from models.bundles import BundleError, LearnerFacts, Manifest, dumped, packed_priors, seal
+from models.bundles import BundleError, LearnerFacts, Manifest, Recipe, dumped, packed_priors, seal
 
 LIBRARIES: Final = ("numpy", "scikit-learn", "skops")
+RIVER: Final = "river"
 
 
 def bundle_of(trained: Trained, name: str, owner: str, seed: int, made: datetime, key: Ed25519PrivateKey) -> bytes:
@@ -43,7 +44,7 @@ def bundle_of(trained: Trained, name: str, owner: str, seed: int, made: datetime
         created_at=made.isoformat(timespec="seconds"),
         owner=owner,
         version=release(),
-        versions={"python": platform.python_version()} | {one: version(one) for one in LIBRARIES},
+        versions={"python": platform.python_version()} | {one: version(one) for one in _libraries(trained)},
         seed=seed,
         features=features_digest(),
         data=trained.data,
@@ -51,7 +52,7 @@ def bundle_of(trained: Trained, name: str, owner: str, seed: int, made: datetime
         metrics={"average_precision": judged.precision, "by_level": judged.before} if judged is not None else {},
     )
     try:
-        members = {f"{one.name}.skops": dumped(fitted.estimator) for one, fitted in trained.learners}
+        members = {member_of(one, fitted): dumped(fitted.estimator) for one, fitted in trained.learners}
         members |= {"priors.npz": packed_priors(trained.priors), "card.md": card_of(manifest, trained).encode()}
         return seal(manifest, members, key)
     except BundleError as error:
@@ -64,17 +65,27 @@ def facts_of(one: Custom, fitted: Fitted) -> LearnerFacts:
         name=one.name,
         kind=one.kind,  # type: ignore[arg-type]
         features=one.columns,
-        file=f"{one.name}.skops",
+        file=member_of(one, fitted),
         scores=fitted.scores,
         nats=fitted.nats,
         limit=one.limit,
     )
 
 
+def member_of(one: Custom, fitted: Fitted) -> str:
+    """The file of a learner in a bundle."""
+    return f"{one.name}.npz" if isinstance(fitted.estimator, Recipe) else f"{one.name}.skops"
+
+
 def name_of(trained: Trained) -> str:
     """A name that tells bundles of other data apart: the last day, and a piece of the digest."""
     both = f"{trained.data['digest']}{trained.data['labels_digest']}".encode()
     return f"{trained.data['last']}-{sha256(both).hexdigest()[:6]}"
+
+
+def _libraries(trained: Trained) -> tuple[str, ...]:
+    online = any(isinstance(fitted.estimator, Recipe) for _, fitted in trained.learners)
+    return (*LIBRARIES, RIVER) if online else LIBRARIES
 
 
 def saved(path: Path, body: bytes) -> None:

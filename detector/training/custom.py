@@ -9,10 +9,11 @@ from typing import Any, Final
 from detector.config_training import LearnerConfig
 from detector.errors import TrainingError
 from detector.learned import LEARNABLE
-from models.bundles import ESTIMATORS
+from models.bundles import DETECTORS, ESTIMATORS, BundleError, Recipe
 
 FOREST, RANKER = "forest", "ranker"
 LIBRARY: Final = "sklearn."
+RIVER: Final = "river.anomaly"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +25,7 @@ class Custom:
         kind: ``anomaly`` or ``ranker``.
         features: names among ``LEARNABLE``; ``*`` stands for any letters.
         limit: nats that it moves a level by at most, 12 or less.
-        estimator: of scikit-learn; ``None`` for the one that is usual for its kind.
+        estimator: of scikit-learn or river; ``None`` for the one that is usual for its kind.
 
     Raises:
         TrainingError: a feature is not known.
@@ -73,12 +74,14 @@ def _estimator(name: str, config: LearnerConfig) -> Any:
         return None
     module, _, kind = config.estimator.rpartition(".")
     try:
+        if module == RIVER:
+            return Recipe(config.estimator, config.parameters)
         made = getattr(import_module(module), kind, None) if module.startswith(LIBRARY) else None
         if isinstance(made, type) and f"{made.__module__}.{made.__qualname__}" in ESTIMATORS:
             return made(**config.parameters)
-    except (ImportError, TypeError, ValueError) as error:
+    except (ImportError, TypeError, ValueError, BundleError) as error:
         raise TrainingError(f"training.learners.{name}: {config.estimator} cannot be made ({error})") from error
-    kept = ", ".join(sorted(one.rpartition(".")[2] for one in ESTIMATORS))
+    kept = ", ".join(sorted(one.rpartition(".")[2] for one in (*ESTIMATORS, *DETECTORS)))
     raise TrainingError(
         f"training.learners.{name}: {config.estimator!r} is no estimator that a bundle keeps; name one of {kept}, "
         "with its module: sklearn.mixture.GaussianMixture"

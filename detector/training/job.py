@@ -17,6 +17,7 @@ from detector.training.learning import COLUMNS, Learning
 from detector.training.reading import Exported, Partition
 from detector.training.verdicts import Verdicts
 from models.batch import Examples, Fitted, Validation, fit_forest, fit_ranker, split_groups, validated
+from models.bundles import BundleError, Recipe
 
 MOST_SAMPLES: Final = 200_000
 """Days that learners are fitted to at most, beside those that were judged: chosen by the seed."""
@@ -209,7 +210,7 @@ def fitted(one: Custom, examples: Examples, seed: int) -> Fitted:
 def _called(one: Custom, fit: Callable[..., Any], examples: Any, seed: int) -> Any:
     try:
         return fit(examples, seed, _afresh(one.estimator, seed))
-    except (ValueError, TypeError, AttributeError) as error:
+    except (ValueError, TypeError, AttributeError, BundleError) as error:
         raise TrainingError(f"the learner {one.name!r} cannot be fitted: {str(error).splitlines()[0]}") from error
 
 
@@ -219,7 +220,7 @@ def _afresh(estimator: Any, seed: int) -> Any:
 
     if estimator is None:
         return None
-    mine = clone(estimator)
+    mine = clone(Recipe.of(estimator) if type(estimator).__module__.startswith("river.") else estimator)
     draws = [name for name, own in mine.get_params().items() if name.endswith("random_state") and own is None]
     return mine.set_params(**dict.fromkeys(draws, seed))
 

@@ -15,8 +15,20 @@ from numpy.typing import NDArray
 from models.bundles.archive import packed, unpacked
 from models.bundles.keys import fingerprint
 from models.bundles.learner import Learner
-from models.bundles.manifest import CARD, MEMBER, PRIORS, SIGNATURE, FileFacts, LearnerFacts, Manifest, decoded, encoded
+from models.bundles.manifest import (
+    CARD,
+    MEMBER,
+    PRIORS,
+    RECIPE,
+    SIGNATURE,
+    FileFacts,
+    LearnerFacts,
+    Manifest,
+    decoded,
+    encoded,
+)
 from models.bundles.priors import read_priors
+from models.bundles.recipe import read_recipe
 from models.bundles.skops_io import loaded
 from models.errors import BundleError
 
@@ -128,7 +140,8 @@ def _learners(manifest: Manifest, members: Mapping[str, bytes]) -> tuple[Learner
 
 def _learner(facts: LearnerFacts, body: bytes) -> Learner:
     """The learner, asked once: it must answer, and the same however its rows are cut."""
-    estimator = loaded(body, len(facts.features), facts.file)
+    read = read_recipe if facts.file.endswith(RECIPE) else loaded
+    estimator = read(body, len(facts.features), facts.file)
     asked = ("predict_proba",) if facts.kind == "ranker" else ("score_samples", "decision_function")
     if not any(hasattr(estimator, name) for name in asked):
         raise BundleError(

@@ -16,6 +16,8 @@ MEMBER: Final = "manifest.json"
 SIGNATURE: Final = "manifest.sig"
 PRIORS: Final = "priors.npz"
 CARD: Final = "card.md"
+RECIPE: Final = ".npz"
+"""How the file of a learner ends that is no file of skops but a recipe."""
 MOST_MANIFEST: Final = 2**20
 MOST_NATS: Final = 12.0
 """That a learner may move a level by, so that none is a verdict of its own."""
@@ -131,7 +133,7 @@ def _check(manifest: Manifest) -> None:
 
 def _check_learner(facts: LearnerFacts) -> None:
     where = f"{MEMBER}: learner {facts.name}"
-    if facts.file != f"{facts.name}.skops":
+    if facts.file not in (f"{facts.name}.skops", f"{facts.name}{RECIPE}"):
         raise BundleError(f"{where}: its file is {facts.file!r}: call it {facts.name}.skops")
     if len(set(facts.features)) != len(facts.features):
         raise BundleError(f"{where}: a feature comes twice: name each once")

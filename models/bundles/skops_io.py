@@ -13,6 +13,7 @@ from typing import Any, Final
 from zipfile import ZipFile
 
 from models.bundles.archive import packed
+from models.bundles.recipe import Recipe
 from models.bundles.schema import ESTIMATORS, SCHEMA, TRUSTED, check_skops, type_of
 from models.bundles.structure import check_estimator
 from models.errors import BundleError
@@ -34,11 +35,13 @@ _NOTHING: Final[dict[str, Any]] = {
 
 
 def dumped(estimator: Any) -> bytes:
-    """A fitted estimator as a skops file: the same estimator, the same bytes.
+    """A fitted estimator as a skops file, or as that of a recipe: the same estimator, the same bytes.
 
     Raises:
         BundleError: it needs a type that is not allowed, or is not as scikit-learn fits it; says which.
     """
+    if isinstance(estimator, Recipe):
+        return estimator.dumped()
     import skops.io  # type: ignore[import-untyped]
 
     what = type(estimator).__name__

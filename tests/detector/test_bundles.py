@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from dataclasses import replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ from detector.keeper import Keeper, Setting
 from detector.replaying import setting_of
 from detector.shard import SHARD
 from detector.trail import History
-from models.bundles import packed_priors
+from models.bundles import LearnerFacts, Recipe, dumped, packed_priors
 from streams import Tokens
 from tests.alerts.samples import make_checkpoint
 from tests.detector.bundling import Signer, act, add, digest_of, signer_in
@@ -106,6 +107,24 @@ def test_a_bundle_that_does_not_fit_is_refused_and_it_is_said_what_differs(
     path.write_bytes(signer.seal("spring", **facts))
     with pytest.raises(RefusedBundleError, match=rf"spring\.bundle: bundle spring is refused: .*{why}"):
         read_bundle(path, signer.trusted)
+
+
+def test_a_detector_of_another_river_is_refused_and_where_there_is_none_river_does_not_matter(signer: Signer) -> None:
+    made = Recipe("river.anomaly.OneClassSVM", {}).fit(np.arange(40.0)[:, None])
+    facts = LearnerFacts(
+        name="svm", kind="anomaly", features=("joint",), file="svm.npz", scores=(0.0, 1.0), nats=(0.0, 1.0), limit=1.0
+    )
+    versions = {one: version(one) for one in ("scikit-learn", "river")}
+
+    def sealed(river: str, **other: Any) -> bytes:
+        return signer.seal("spring", versions=versions | {"river": river}, **other)
+
+    learner: dict[str, Any] = {"members": {"svm.npz": dumped(made)}, "learners": (facts,)}
+    for body in (sealed(version("river"), **learner), sealed("0.1.0")):
+        assert accepted(body, digest_of(body), signer.trusted)
+    body = sealed("0.1.0", **learner)
+    with pytest.raises(RefusedBundleError, match=r"made by river 0\.1\.0, and here is"):
+        accepted(body, digest_of(body), signer.trusted)
 
 
 def test_a_learner_that_wants_what_is_not_known_when_a_day_is_judged_is_refused(signer: Signer) -> None:

@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 import pytest
+from river import anomaly
 from sklearn.linear_model import LogisticRegression
 from sklearn.mixture import GaussianMixture
 from sklearn.neighbors import LocalOutlierFactor
@@ -129,11 +131,13 @@ def test_learners_of_ones_own_are_fitted_beside_ours(config: Config, exported: P
     own = [
         Custom("neighbours", "anomaly", ("sum_events", "score_*"), 3.0, LocalOutlierFactor(novelty=True)),
         Custom("ranker", "ranker", ("today_*",), 5.0, make_pipeline(StandardScaler(), LogisticRegression())),
+        Custom("halves", "anomaly", ("total_*",), 3.0, anomaly.HalfSpaceTrees(n_trees=12, window_size=100)),
     ]
     found = trained(config, exported, noted, own=own)
     body = bundle_of(found, "own", "dana", 1, MADE, read_private_key(key))
     bundle = open_bundle(body, read_public_keys([key.with_name(f"{key.name}.pub")]))
-    assert {one.facts.name for one in bundle.learners} >= {"forest", "neighbours"}
+    assert {one.facts.name for one in bundle.learners} >= {"forest", "neighbours", "halves"}
+    assert bundle.manifest.versions["river"] == version("river")
     assert fed(config, bundle).learned.names == [one.facts.name for one in bundle.learners]
 
 
@@ -147,6 +151,13 @@ def test_the_configuration_names_learners() -> None:
     named = {learner.name: learner for learner in learners_of({"mixture": one})}
     assert set(named) == {one.name for one in OURS} | {"mixture"}
     assert named["mixture"].estimator.n_components == 3
+    halves = LearnerConfig(
+        kind="anomaly",
+        features=("joint",),
+        estimator="river.anomaly.HalfSpaceTrees",
+        parameters={"n_trees": 5},
+    )
+    assert learners_of({"halves": halves})[-1].estimator.parameters == {"n_trees": 5}
     assert named["mixture"].columns == tuple(name for name in LEARNABLE if name.startswith("total_"))
 
 
@@ -175,6 +186,8 @@ def test_what_a_learner_draws_it_draws_by_the_seed_even_if_it_was_given_none() -
         "sklearn.nothing.Here",
         "GaussianMixture",
         "sklearn.svm.OneClassSVM",
+        "river.anomaly.LODA",
+        "river.stats.Mean",
     ],
 )
 def test_what_is_no_estimator_that_a_bundle_keeps_is_refused_before_anything_is_read(estimator: str) -> None:
