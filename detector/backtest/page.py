@@ -36,7 +36,8 @@ figcaption, .note { color: #4a5565; font-size: .9rem; }
 figcaption { max-width: 46rem; }
 .wide { overflow-x: auto; }
 @media print { body { margin: 0; max-width: none; font-size: 11pt; } h2 { break-after: avoid; }
-  tr { break-inside: avoid; } }
+  tr { break-inside: avoid; } .wide { overflow: visible; } .wide table { font-size: 8pt; }
+  .wide th, .wide td { padding-right: .5rem; overflow-wrap: anywhere; } }
 """
 POLICY: Final = (
     "default-src 'none'; img-src data:; base-uri 'none'; form-action 'none'; "

@@ -18,11 +18,11 @@ from detector.context import Context, read_context
 from detector.daybook import SLOTS
 from detector.detections import DETECTIONS
 from detector.engine import Engine
-from detector.export.job import NoLetters
 from detector.features import N_FEATURES, N_PEAKS, Feature, Peak
 from detector.feed import Feed
 from detector.keeper import Keeper, Setting
 from detector.learned import LEARNABLE, Days, Learned
+from detector.replaying import NoLetters
 from detector.risk import Judgement
 from detector.shard import SHARD
 from detector.tap import Closing

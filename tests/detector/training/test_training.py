@@ -138,7 +138,8 @@ def test_learners_of_ones_own_are_fitted_beside_ours(config: Config, exported: P
     bundle = open_bundle(body, read_public_keys([key.with_name(f"{key.name}.pub")]))
     assert {one.facts.name for one in bundle.learners} >= {"forest", "neighbours", "halves"}
     assert bundle.manifest.versions["river"] == version("river")
-    assert fed(config, bundle).learned.names == [one.facts.name for one in bundle.learners]
+    context = replace(read_context(config, TOKENS), champion=bundle)
+    assert Engine(config, context).learned.names == [one.facts.name for one in bundle.learners]
 
 
 def test_the_configuration_names_learners() -> None:
