@@ -11,7 +11,7 @@ RSYSLOG = $(shell command -v rsyslogd || ls /usr/sbin/rsyslogd 2>/dev/null)
 POLICY := /usr/sbin/policy-rc.d
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-kafka test lint bench soak verdicts retraining dashboards pictures lock clean packages
+.PHONY: help demo demo-kafka test lint bench soak verdicts retraining large dashboards pictures lock clean packages
 
 help:  ## say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -83,6 +83,10 @@ pictures: $(READY) packages  ## draw what the dashboards' panels get from a real
 
 retraining: $(READY)  ## what a retrained bundle finds on simulated insurers that nothing was learned from
 	$(BIN)/python -m tests.real.retraining
+
+LARGE_ROWS ?= 50000000
+large: $(READY)  ## export LARGE_ROWS (50,000,000) events and train on them: memory and time, beside pandas; an hour and more
+	$(BIN)/python -m tests.real.large --rows $(LARGE_ROWS)
 
 verdicts: $(READY)  ## what analysts' verdicts spare them, on simulated insurers
 	$(BIN)/python -m tests.real.verdicts
