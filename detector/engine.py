@@ -182,10 +182,7 @@ class Engine:
             "detections": list(self.detections),
             "seeded": self.seeded,
         }
-        state: dict[str, NDArray[Any]] = {
-            "own": packed_values(own),
-            "levels": self.levels.copy(),
-        }
+        state: dict[str, NDArray[Any]] = {"own": packed_values(own), "levels": self.levels.copy()}
         for name, part in self._parts().items():
             values = part.snapshot()
             plain = {key: value for key, value in values.items() if not isinstance(value, np.ndarray)}
@@ -295,8 +292,10 @@ class Engine:
         events, scores = self.scores.trace(running, groups, reached, near)
         rows, least = running.rows[events], threshold - float(lowered.max()) - self.learned.most
         judged = self.risk.score_many(rows, scores, least if joint else np.inf)
+        some = np.flatnonzero(judged.level >= least)  # the learners lift no other so far
+        events, rows, judged = events[some], rows[some], judged.those(some)
         sums, peaks = running.sums[events], running.peaks[events]
-        judged = self.learned.reconsider(Days(sums, peaks, scores, self.people.active_days[rows], judged))
+        judged = self.learned.reconsider(Days(sums, peaks, scores[some], self.people.active_days[rows], judged))
         worth = np.flatnonzero(judged.level >= threshold - self.lessons.lowered(rows))
         return {int(events[place]): judged.of(place) for place in worth.tolist()}
 

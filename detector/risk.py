@@ -7,7 +7,7 @@ a joint model adds how unusual their combination is.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -59,6 +59,10 @@ class Judgement:
     joint: NDArray[np.float64]
     level: NDArray[np.float64]
     learned: NDArray[np.float64]
+
+    def those(self, places: NDArray[np.int64]) -> "Judgement":
+        """The actor-days at ``places`` (m,)."""
+        return Judgement(*(getattr(self, field.name)[places] for field in fields(self)))
 
     def of(self, place: int) -> "Verdict":
         """The judgement of one actor-day."""
