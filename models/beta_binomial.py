@@ -10,13 +10,13 @@ from models.beta_binomial_tail import log_tail
 from models.contract import Floats, Ints, at_least, counts, indices, keys, positive, unique
 from models.errors import InputError
 from models.state import State, packed, under, unpacked, within
-from models.sums import PeerSums, RowSums
+from models.sums import PeerModel, PeerSums, RowSums
 
 PRIOR_SHARE = 0.5  # with one pseudo-trial this is Jeffreys' prior Beta(1/2, 1/2)
 PRIOR_TRIALS = 1.0
 
 
-class BetaBinomial:
+class BetaBinomial(PeerModel):
     """Beta-binomial predictive of shares, shrunk from a row to its peer group to the organisation.
 
     The posterior of a row's share is Beta(a, b) with mean (k + s m) / (n + s), m the group's mean and s the
@@ -107,20 +107,6 @@ class BetaBinomial:
     def learn_one(self, row: int, group: int, successes: ArrayLike, trials: ArrayLike) -> None:
         """`learn_many` of one row: successes and trials (F,)."""
         self.learn_many([row], [group], np.asarray(successes)[None], np.asarray(trials)[None])
-
-    def prior(self) -> State:
-        """Return what groups and organisation have learned, for `seed`."""
-        return self._peers.prior()
-
-    def seed(self, groups: Ints, prior: State) -> None:
-        """Begin with a prior: `groups` (n,) are those of its n groups here; nothing was learned yet."""
-        self._peers.seed(groups, prior)
-        self._refresh()
-
-    def inherit(self, groups: Ints, parents: Ints) -> None:
-        """Let `groups` (n,), which have learned nothing, begin as their `parents` (n,) are."""
-        self._peers.inherit(groups, parents)
-        self._refresh()
 
     def snapshot(self) -> State:
         """Return the state as named arrays, restored exactly by `restore`."""

@@ -9,7 +9,7 @@ from scipy import special
 
 from models.contract import Floats, Ints, at_least, counts, indices, keys, positive, unique
 from models.state import State, packed, under, unpacked, within
-from models.sums import PeerSums, RowSums
+from models.sums import PeerModel, PeerSums, RowSums
 
 PRIOR_MEAN = 1.0  # one a day, before the organisation has shown anything
 PRIOR_DISPERSION = 1.0  # a geometric distribution: the widest negative binomial that still falls from zero on
@@ -19,7 +19,7 @@ CAP_TAIL = 1e-3  # one observation teaches at most what happens about once in fo
 UNDERFLOW = 1e-290  # below this the leading term of the series replaces the incomplete beta function
 
 
-class GammaPoisson:
+class GammaPoisson(PeerModel):
     """Negative binomial predictive of counts, shrunk from a row to its peer group to the organisation.
 
     A row's mean is its decayed mean with `prior_strength` pseudo-observations of the group's, which is shrunk
@@ -148,20 +148,6 @@ class GammaPoisson:
     def learn_one(self, row: int, group: int, values: ArrayLike) -> None:
         """`learn_many` of one row: values (F,)."""
         self.learn_many([row], [group], np.asarray(values)[None])
-
-    def prior(self) -> State:
-        """Return what groups and organisation have learned, for `seed`."""
-        return self._peers.prior()
-
-    def seed(self, groups: Ints, prior: State) -> None:
-        """Begin with a prior: `groups` (n,) are those of its n groups here; nothing was learned yet."""
-        self._peers.seed(groups, prior)
-        self._refresh()
-
-    def inherit(self, groups: Ints, parents: Ints) -> None:
-        """Let `groups` (n,), which have learned nothing, begin as their `parents` (n,) are."""
-        self._peers.inherit(groups, parents)
-        self._refresh()
 
     def snapshot(self) -> State:
         """Return the state as named arrays, restored exactly by `restore`."""

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from models.contract import Floats, Ints, indices, keys, positive
 from models.errors import InputError
 from models.state import State, packed, under, unpacked, within
-from models.sums import PeerSums, RowSums
+from models.sums import PeerModel, PeerSums, RowSums
 
 CYCLES = {48: 24, 168: 168}  # 48: hour, then 24 + hour on days off, two circles; 168: one circle of the week
 CONCENTRATION = 12.0  # of the von Mises kernel: a standard deviation of 1.1 hours, so five bins hold 99 % of it
@@ -17,7 +17,7 @@ REACH = 2
 TIE = 1.0 + 1e-9  # bins whose probabilities differ by rounding alone are equally likely
 
 
-class HourOfWeek:
+class HourOfWeek(PeerModel):
     """Circular histogram of the hours a row is present, smoothed, shrunk from row to group to organisation.
 
     A row's distribution over bins is c own + (1 - c) group's, c = N / (N + s) after N decayed days; the
@@ -110,20 +110,6 @@ class HourOfWeek:
     def learn_one(self, row: int, group: int, bin_: int) -> None:
         """`learn_many` of one hour, the row's only one of that day."""
         self.learn_many([row], [group], [bin_])
-
-    def prior(self) -> State:
-        """Return what groups and organisation have learned, for `seed`."""
-        return self._peers.prior()
-
-    def seed(self, groups: Ints, prior: State) -> None:
-        """Begin with a prior: `groups` (n,) are those of its n groups here; nothing was learned yet."""
-        self._peers.seed(groups, prior)
-        self._refresh()
-
-    def inherit(self, groups: Ints, parents: Ints) -> None:
-        """Let `groups` (n,), which have learned nothing, begin as their `parents` (n,) are."""
-        self._peers.inherit(groups, parents)
-        self._refresh()
 
     def snapshot(self) -> State:
         """Return the state as named arrays, restored exactly by `restore`."""

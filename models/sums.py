@@ -215,6 +215,30 @@ class PeerSums:
         self._org.replace({f"{name}[]": array for name, array in within("org", arrays).items()})
 
 
+class PeerModel:
+    """A model whose peer groups learn in `_peers`: what they have learned can be handed on."""
+
+    _peers: PeerSums
+
+    def prior(self) -> State:
+        """Return what groups and organisation have learned, for `seed`."""
+        return self._peers.prior()
+
+    def seed(self, groups: Ints, prior: State) -> None:
+        """Begin with a prior: `groups` (n,) are those of its n groups here; nothing was learned yet."""
+        self._peers.seed(groups, prior)
+        self._refresh()
+
+    def inherit(self, groups: Ints, parents: Ints) -> None:
+        """Let `groups` (n,), which have learned nothing, begin as their `parents` (n,) are."""
+        self._peers.inherit(groups, parents)
+        self._refresh()
+
+    def _refresh(self) -> None:
+        """Derive what scores rest on from the sums."""
+        raise NotImplementedError
+
+
 def occurrences(values: Ints) -> Ints:
     """How often each value came before in the same array.
 
