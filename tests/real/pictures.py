@@ -81,16 +81,16 @@ def _lines(observed: Observed, panel: dict[str, Any], axes: Any) -> None:
 
 
 def _number(observed: Observed, panel: dict[str, Any], axes: Any) -> None:
-    (target,) = panel["targets"]
-    found = [float(one["value"][1]) for one in observed.prometheus.query(promql(target["expr"]))]
+    found = [observed.prometheus.query(promql(target["expr"])) for target in panel["targets"]]
+    shown = [f"{float(one[0]['value'][1]):.4g}" if one else "no data" for one in found]
     axes.axis("off")
-    axes.text(0.5, 0.4, f"{found[0]:.4g}" if found else "no data", ha="center", va="center", fontsize=14)
+    axes.text(0.5, 0.4, ", ".join(shown), ha="center", va="center", fontsize=14)
 
 
 def _bars(observed: Observed, panel: dict[str, Any], axes: Any) -> None:
-    (target,) = panel["targets"]
-    found = observed.prometheus.query(promql(target["expr"]))
-    axes.barh([_legend(target, one) for one in found], [float(one["value"][1]) for one in found])
+    for target in panel["targets"]:
+        found = observed.prometheus.query(promql(target["expr"]))
+        axes.barh([_legend(target, one) for one in found], [float(one["value"][1]) for one in found])
 
 
 def _rows(observed: Observed, panel: dict[str, Any], axes: Any) -> None:
