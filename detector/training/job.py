@@ -144,10 +144,9 @@ class Training:
             found.remarks.append(f"the {one.name} could not be judged on later days of others; look at a backtest")
         elif judged.precision < judged.before:
             found.remarks.append(
-                f"no {one.name}: on later days of other people its order is worse than by level alone "
-                f"(average precision {judged.precision:.3f}, by level {judged.before:.3f})"
+                f"on {judged.days} judged days of other people, {judged.positives} of them confirmed, the order by the "
+                f"{one.name} is no better than by level alone; a backtest decides whether it helps"
             )
-            return
         found.validation = judged
         found.learners.append((one, fitted(one, examples, self._seed)))
 

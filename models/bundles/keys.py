@@ -56,7 +56,9 @@ def read_private_key(path: Path) -> Ed25519PrivateKey:
     try:
         key = load_pem_private_key(body, password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-        raise BundleError(f"{path}: no private key in PEM without a password; make one by innerwatch bundles key") from error
+        raise BundleError(
+            f"{path}: no private key in PEM without a password; make one by innerwatch bundles key"
+        ) from error
     if not isinstance(key, Ed25519PrivateKey):
         raise BundleError(f"{path}: a key of another kind; bundles are signed with Ed25519")
     return key

@@ -27,7 +27,7 @@ from detector.training.bundle import bundle_of, name_of
 from detector.training.custom import OURS, Custom, learners_of
 from detector.training.job import Trained, Training, fitted
 from detector.training.reading import Exported
-from models.batch import Examples
+from models.batch import Examples, Validation
 from models.bundles import open_bundle, read_private_key, read_public_keys
 from tests.detector.export.out import TOKENS, rows
 from tests.detector.feeding import fed
@@ -211,3 +211,12 @@ def test_an_export_of_something_else_and_one_that_is_too_small_are_refused(
         Exported(noted, "features")
     with pytest.raises(TrainingError, match="too few"):
         trained(config, small_export)
+
+
+def test_a_ranker_that_orders_no_better_than_the_level_is_kept_and_said_to_be_so(
+    config: Config, exported: Path, noted: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("detector.training.job.validated", lambda *_: Validation(3, 20, precision=0.1, before=0.4))
+    found = trained(config, exported, noted)
+    assert [one.name for one, _ in found.learners] == ["forest", "ranker"]
+    assert any("no better than by level alone; a backtest decides" in remark for remark in found.remarks)
