@@ -15,7 +15,7 @@ from detector.config import Config
 from detector.context import Context
 from detector.daybook import SLOTS, Daybook, Running
 from detector.detection import Detection
-from detector.detections import DETECTIONS
+from detector.detections import DETECTIONS, MEASURES
 from detector.drift import Drift, tally_day
 from detector.errors import CheckpointError
 from detector.features import Feature
@@ -73,7 +73,7 @@ class Engine:
         self.hours = HourOfWeek(half_life=half_life)
         self.places = Places(half_life)
         self.touched = Seen(TOUCH_FILTER_LOG2)
-        self.baselines = Baselines([m for d in DETECTIONS.values() for m in d.measures], half_life)
+        self.baselines = Baselines(MEASURES, half_life)
         disabled = [d.name not in self.detections for d in DETECTIONS.values() for _ in d.measures]
         self.scores = Scores(self.baselines, np.array(disabled, np.bool_))
         self.risk = Risk(len(self.baselines.measures))

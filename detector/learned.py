@@ -6,49 +6,18 @@ was fitted on an export is applied to the same numbers.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.detections import DETECTIONS
+from detector.detections import MEASURES
 from detector.features import Feature, Peak
 from detector.risk import Judgement
 from models.errors import ModelError
 
 if TYPE_CHECKING:
-    from models.bundles import Bundle
-
-
-class Facts(Protocol):
-    """What is known of a learner: its name and kind, the columns that it wants, in order, and how much it may do."""
-
-    @property
-    def name(self) -> str:
-        """Its name in findings."""
-
-    @property
-    def kind(self) -> str:
-        """``anomaly`` adds to a level, ``ranker`` moves it towards its own."""
-
-    @property
-    def features(self) -> Sequence[str]:
-        """Columns of the exported features."""
-
-    @property
-    def limit(self) -> float:
-        """The most nats that it moves a level by."""
-
-
-class Learner(Protocol):
-    """A fitted model: see ``models/bundles/learner.py``."""
-
-    @property
-    def facts(self) -> Facts:
-        """What it is."""
-
-    def nats_many(self, X: NDArray[np.float64]) -> NDArray[np.float64]:  # noqa: N803 - as in scikit-learn
-        """What the days ``X`` (n, d) are worth to it in nats, (n,)."""
+    from models.bundles import Bundle, Learner
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +54,11 @@ class Days:
 
 
 def _learnable() -> dict[str, tuple[str, int]]:
-    measures = [measure.name for detection in DETECTIONS.values() for measure in detection.measures]
     found = {"joint": ("joint", 0), "active_days": ("active", 0)}
     found |= {f"sum_{one.name.lower()}": ("sum", int(one)) for one in Feature}
     found |= {f"peak_{one.name.lower()}": ("peak", int(one)) for one in Peak}
     for table in ("score", "today", "total"):
-        found |= {f"{table}_{name}": (table, column) for column, name in enumerate(measures)}
+        found |= {f"{table}_{measure.name}": (table, column) for column, measure in enumerate(MEASURES)}
     return found
 
 
@@ -106,7 +74,7 @@ class Learned:
         bundle: its name.
     """
 
-    def __init__(self, learners: Sequence[Learner] = (), bundle: str = "") -> None:
+    def __init__(self, learners: "Sequence[Learner]" = (), bundle: str = "") -> None:
         self.bundle = bundle
         self.names = [learner.facts.name for learner in learners]
         self.most = float(sum(learner.facts.limit for learner in learners))
@@ -121,7 +89,7 @@ class Learned:
         learned = np.stack([self._moved(learner, days) for learner in self._learners], axis=1)
         return replace(judged, learned=learned, level=np.maximum(judged.level + learned.sum(axis=1), 0.0))
 
-    def _moved(self, learner: Learner, days: Days) -> NDArray[np.float64]:
+    def _moved(self, learner: "Learner", days: Days) -> NDArray[np.float64]:
         """How far a learner moves the level of each day, (n,); not at all where it fails, whoever else is there."""
         facts, seen = learner.facts, days.columns(learner.facts.features)
         try:
@@ -136,7 +104,7 @@ def moved(kind: str, worth: NDArray[np.float64], levels: NDArray[np.float64], li
     return np.clip(worth - levels, -limit, limit) if kind == "ranker" else worth
 
 
-def _worth(learner: Learner, day: NDArray[np.float64]) -> float:
+def _worth(learner: "Learner", day: NDArray[np.float64]) -> float:
     """What one day (d,) is worth to a learner; NaN if it cannot say."""
     try:
         return float(learner.nats_many(day[None])[0])

@@ -1,5 +1,7 @@
 """The table of detections, by name, in the order in which findings are told when they are equally strong."""
 
+from typing import Final
+
 from detector.detection import Detection
 from detector.detections import (
     automation,
@@ -22,3 +24,6 @@ DETECTIONS: dict[str, Detection] = {
     "new_place": new_place.DETECTION,
     "odd_session": odd_session.DETECTION,
 }
+
+MEASURES: Final = tuple(measure for detection in DETECTIONS.values() for measure in detection.measures)
+"""Of all detections, in the order of the columns of scores."""

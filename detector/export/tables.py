@@ -59,11 +59,6 @@ class Table:
     columns: tuple[Column, ...]
 
 
-def measures() -> list[Measure]:
-    """All measures, in the order of the columns of scores."""
-    return [measure for detection in DETECTIONS.values() for measure in detection.measures]
-
-
 def _events() -> Iterator[Column]:
     for name, dtype, unit, nulls, meaning in (
         ("event_id", "string", "", NEVER, "the producer's id of the event"),

@@ -86,7 +86,7 @@ class Training:
         names = tuple(dict.fromkeys((*COLUMNS, *self._sees)))
         rows = 0
         for part in self._features.partitions(names):
-            self._set_aside(part, self._learning.take(part).rows)
+            self._set_aside(part, self._learning.take(part))
             rows += len(part)
             report(rows, self._features.rows)
         examples = self._examples()

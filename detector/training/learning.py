@@ -1,6 +1,5 @@
 """One pass over exported days: the online models learn them anew, and what learners are fitted to is set aside."""
 
-from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -8,7 +7,7 @@ from numpy.typing import NDArray
 
 from detector.budget import Budget
 from detector.config import Config
-from detector.detections import DETECTIONS
+from detector.detections import MEASURES
 from detector.features import Feature, Peak
 from detector.measures import Baselines, Surprise
 from detector.people import capacity, role_of
@@ -17,26 +16,17 @@ from detector.risk import Risk
 from detector.training.reading import Partition
 from models.hour_of_week import HourOfWeek
 
-MEASURES: Final = tuple(measure for detection in DETECTIONS.values() for measure in detection.measures)
 SUMS: Final = tuple(f"sum_{one.name.lower()}" for one in Feature)
 PEAKS: Final = tuple(f"peak_{one.name.lower()}" for one in Peak)
 SCORES: Final = tuple(f"score_{measure.name}" for measure in MEASURES)
 NORMALS: Final = tuple(f"normal_{one.name}" for one in MEASURES if not isinstance(one, Surprise))
 STATED: Final = (
-    "actor", "peer_group", "service", "active_days", "settled", "level", "learned", "joint", "hours", "episode",
+    "actor", "peer_group", "service", "active_days", "settled", "level", "learned", "hours", "episode",
     "late", "gate_open",
 )  # fmt: skip
 COLUMNS: Final = tuple(dict.fromkeys((*STATED, *SUMS, *PEAKS, *SCORES, *NORMALS)))
 """Of the exported features, what the pass needs."""
 HOURS: Final = np.arange(48, dtype=np.uint64)
-
-
-@dataclass(frozen=True, slots=True)
-class Rows:
-    """A day's people: their rows (n,) and groups (n,)."""
-
-    rows: NDArray[np.int64]
-    groups: NDArray[np.int64]
 
 
 class Learning:
@@ -65,8 +55,8 @@ class Learning:
         self.days = np.zeros(0, np.int32)
         """Active days of each row."""
 
-    def take(self, part: Partition) -> Rows:
-        """Learn a day; its people's rows and groups."""
+    def take(self, part: Partition) -> NDArray[np.int64]:
+        """Learn a day; the rows of its people, (n,)."""
         columns = part.columns
         rows, groups = self._numbers(columns["actor"], columns["peer_group"])
         self.groups[rows] = groups
@@ -83,7 +73,7 @@ class Learning:
             who, bins = np.nonzero(present)
             self.shared.hours.learn_many(mine[who], theirs[who], bins)
         self._judge(part, rows, first)
-        return Rows(rows, groups)
+        return rows
 
     def priors(self) -> dict[str, NDArray[Any]]:
         """What a shard may begin with."""
