@@ -84,14 +84,21 @@ def backtest(  # noqa: PLR0913 - each parameter is one option
 def _store(config: Path | None, state: Path | None) -> "Iterator[Store | None]":
     """The store with verdicts and registry, which is only read: the one that is named, or else the configuration's."""
     from detector.config import load_config
+    from detector.errors import CheckpointError
     from detector.home import Home
-    from detector.lookup import has_state
 
     named = recorded_in(state) or load_config(config).state
-    if state is None and not (named.kept and has_state(named)):
+    if state is None and not named.kept:
         yield None
         return
-    with closing(Home(named, read_only=True)) as home:
+    try:
+        home = Home(named, read_only=True)
+    except CheckpointError:
+        if state is not None:
+            raise
+        yield None
+        return
+    with closing(home):
         yield home.store
 
 

@@ -1,7 +1,7 @@
 """Whether the challenger may take the champion's place, and why, with the numbers."""
 
 from collections.abc import Iterator
-from math import ceil
+from math import ceil, sqrt
 from typing import Final
 
 import msgspec
@@ -9,7 +9,8 @@ import msgspec
 from detector.backtest.figures import LEAST_ALERTS, UNUSUAL_RATIO, Department, Figures
 
 ABOVE_BUDGET: Final = 1.1
-"""Times the budget's alerts that may be told; a part of an alert counts as one."""
+"""Times the budget's alerts that may be told, or, as few alerts exceed any budget by chance, a standard deviation of a
+Poisson count above it; a part of an alert counts as one."""
 LOST_PRECISION: Final = 0.05
 
 NO_TRUTH: Final = "there is nothing to judge by; give --labels, verdicts or --inject"
@@ -36,6 +37,8 @@ def judge(champion: Figures, challenger: Figures) -> tuple[Reason, ...]:
 
 def _recall(champion: Figures, challenger: Figures) -> Reason:
     holds = challenger.found >= champion.found
+    if not challenger.found and holds:
+        return Reason(holds=False, words=f"of {challenger.cases} cases of misuse neither finds any; nothing is shown")
     return Reason(
         holds,
         f"recall is {'not lower' if holds else 'lower'}: of {challenger.cases} cases of misuse the challenger finds "
@@ -44,12 +47,13 @@ def _recall(champion: Figures, challenger: Figures) -> Reason:
 
 
 def _alerts(challenger: Figures) -> Reason:
-    most = ceil(ABOVE_BUDGET * challenger.allowed)
+    allowed = challenger.allowed
+    most = ceil(round(max(ABOVE_BUDGET * allowed, allowed + sqrt(allowed)), 6))
     holds = challenger.alerts <= most
     return Reason(
         holds,
         f"alerts are {'within' if holds else 'above'} the budget: the challenger tells {challenger.alerts}, the budget "
-        f"allows {challenger.allowed:.1f} on these days, and up to {most} are let pass",
+        f"allows {allowed:.1f} on these days, and up to {most} are let pass",
     )
 
 

@@ -74,6 +74,20 @@ def test_who_has_nothing_to_judge_by_does_not_pass_and_may_fail_a_schedule(
     assert (tmp_path / "two" / "report.json").is_file()
 
 
+def test_a_registry_in_which_nothing_was_judged_yet_knows_its_bundles(
+    small_log: SmallLog, tmp_path: Path, signer: Signer, forest: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    keys = [str(path) for path in signer.trusted.trusted_keys]
+    config = config_of(small_log, tmp_path, bundles={"trusted_keys": keys}, state={"folder": str(tmp_path / "state")})
+    assert backtest(config, tmp_path / "none", "--bundle", "forest-1", *DAYS) == 1
+    assert "forest-1: no such file, and no state" in capsys.readouterr().err
+    assert innerwatch("bundles", "add", forest, "--config", config) == 0
+    assert backtest(config, tmp_path / "out", "--bundle", "champion", "--bundle", "forest-1", *DAYS) == 0
+    assert [one["name"] for one in json.loads((tmp_path / "out" / "report.json").read_text())["bundles"]] == [
+        "online", "forest-1",
+    ]  # fmt: skip
+
+
 @pytest.mark.slow
 def test_verdicts_and_bundles_come_from_the_state_of_a_run(
     small_log: SmallLog, tmp_path: Path, signer: Signer, forest: Path, plain: Path, capsys: pytest.CaptureFixture[str]
