@@ -2,7 +2,6 @@
 
 # ruff: noqa: PLC0415 - a command imports what it needs when it runs, so that --help answers at once
 
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -40,34 +39,23 @@ def train(  # noqa: PLR0913 - each parameter is one option
     bundle judges nothing until it is registered and promoted: innerwatch backtest, innerwatch bundles.
     """
     require_pyarrow()
-    from detector.app import now
     from detector.cli_progress import progress
     from detector.config import load_config
-    from detector.errors import TrainingError
-    from detector.training.bundle import bundle_of, name_of, saved
+    from detector.training.bundle import draft_of, name_of
     from detector.training.custom import learners_of
     from detector.training.job import Training
     from detector.training.reading import FEATURES as TABLE
     from detector.training.reading import LABELS as VERDICTS
     from detector.training.reading import Exported
-    from models.bundles import read_private_key
 
     settings = load_config(config)
-    owner, place = owner or settings.training.owner, key or settings.training.key_file
-    if not owner:
-        raise TrainingError("a bundle has an owner, who answers for it; give --owner, or training.owner")
-    if place is None:
-        raise TrainingError("a bundle is signed; give --key, as innerwatch bundles key makes one, or training.key_file")
-    if out.exists():
-        raise TrainingError(f"{out}: exists already; name a file that does not")
-    signer = read_private_key(place)
+    draft = draft_of(out, settings.training, owner, key)
     drawn = settings.training.seed if seed is None else seed
     said = Exported(labels, VERDICTS) if labels is not None else None
     work = Training(settings, Exported(features, TABLE), said, drawn, learners_of(settings.training.learners))
     with progress("training") as report:
         trained = work.run(report)
-    made = datetime.fromtimestamp(now(), UTC)
-    saved(out, bundle_of(trained, name or name_of(trained), owner, drawn, made, signer))
+    draft.write(trained, name or name_of(trained), drawn)
     say_trained(out, trained)
 
 

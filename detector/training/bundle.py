@@ -2,7 +2,8 @@
 
 import os
 import platform
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
@@ -10,6 +11,8 @@ from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from detector.app import now
+from detector.config_training import TrainingConfig
 from detector.errors import TrainingError
 from detector.export.dictionary import features_digest
 from detector.provenance import release
@@ -17,7 +20,7 @@ from detector.training.card import card_of
 from detector.training.custom import Custom
 from detector.training.job import Trained
 from models.batch import Fitted
-from models.bundles import BundleError, LearnerFacts, Manifest, Recipe, dumped, packed_priors, seal
+from models.bundles import BundleError, LearnerFacts, Manifest, Recipe, dumped, packed_priors, read_private_key, seal
 
 LIBRARIES: Final = ("numpy", "scikit-learn", "skops")
 RIVER: Final = "river"
@@ -88,18 +91,47 @@ def _libraries(trained: Trained) -> tuple[str, ...]:
     return (*LIBRARIES, RIVER) if online else LIBRARIES
 
 
-def saved(path: Path, body: bytes) -> None:
-    """Write a bundle, whole or not at all.
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A bundle that is to be written: where, who answers for it, and the key that signs it."""
+
+    path: Path
+    owner: str
+    key: Ed25519PrivateKey
+
+    def write(self, trained: Trained, name: str, seed: int) -> bytes:
+        """The sealed bundle, which is then in its file, whole or not at all.
+
+        Raises:
+            TrainingError: an estimator cannot be kept without pickle, a name is none, or the file cannot be written.
+        """
+        body = bundle_of(trained, name, self.owner, seed, datetime.fromtimestamp(now(), UTC), self.key)
+        draft = self.path.with_name(f".{self.path.name}.draft")
+        try:
+            with draft.open("wb") as file:
+                file.write(body)
+                file.flush()
+                os.fsync(file.fileno())
+            draft.replace(self.path)
+        except OSError as error:
+            raise TrainingError(
+                f"{self.path}: cannot be written ({error.strerror}); check the folder and its rights"
+            ) from error
+        return body
+
+
+def draft_of(path: Path, config: TrainingConfig, owner: str = "", key: Path | None = None) -> Draft:
+    """A bundle that can be written; the configuration says what is not given.
 
     Raises:
-        TrainingError: it cannot be written.
+        TrainingError: there is no owner or no key, or the file exists.
+        BundleError: the key cannot be read.
     """
-    draft = path.with_name(f".{path.name}.draft")
-    try:
-        with draft.open("wb") as file:
-            file.write(body)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
-    except OSError as error:
-        raise TrainingError(f"{path}: cannot be written ({error.strerror}); check the folder and its rights") from error
+    owner, place = owner or config.owner, key or config.key_file
+    if not owner:
+        raise TrainingError("a bundle has an owner, who answers for it; give an owner, or training.owner")
+    if place is None:
+        raise TrainingError("a bundle is signed; give a key, as innerwatch bundles key makes one, or training.key_file")
+    if path.exists():
+        raise TrainingError(f"{path}: exists already; name a file that does not")
+    return Draft(path, owner, read_private_key(place))

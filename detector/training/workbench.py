@@ -3,7 +3,7 @@
 # ruff: noqa: PLC0415 - pandas and scikit-learn take seconds to load, which `innerwatch train` alone would pay twice
 
 from collections.abc import Sequence
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,13 +14,13 @@ from detector.config import load_config
 from detector.errors import TrainingError
 from detector.export.tables import TABLES
 from detector.learned import LEARNABLE, moved
-from detector.training.bundle import bundle_of, facts_of, saved
+from detector.training.bundle import draft_of, facts_of
 from detector.training.custom import Custom
 from detector.training.job import YOUNG_DAYS, Training, fitted
 from detector.training.reading import FEATURES, LABELS, Exported
 from detector.training.verdicts import Verdicts
-from models.batch import HELD_OUT, Examples
-from models.bundles import Bundle, BundleError, Learner, dumped, open_bundle, read_private_key
+from models.batch import Examples, halves
+from models.bundles import Bundle, BundleError, Learner, dumped, open_bundle
 
 if TYPE_CHECKING:
     import pandas as pd  # type: ignore[import-untyped]
@@ -118,25 +118,14 @@ class Workbench:
         Raises:
             TrainingError: there are too few days or verdicts, or an estimator cannot be fitted or kept in a bundle.
         """
-        from detector.app import now
-
-        path, settings = Path(out), self.config.training
-        owner, place = owner or settings.owner, key or settings.key_file
-        if not owner or place is None:
-            raise TrainingError(
-                "a bundle has an owner and is signed; give owner and key, as innerwatch bundles key makes"
-            )
-        if path.exists():
-            raise TrainingError(f"{path}: exists already; name a file that does not")
-        signer = read_private_key(Path(place))
-        work = Training(self.config, self._features, self._labels, settings.seed, tuple(learners))
+        seed = self.config.training.seed
+        draft = draft_of(Path(out), self.config.training, owner, Path(key) if key is not None else None)
+        work = Training(self.config, self._features, self._labels, seed, tuple(learners))
         trained = work.run(lambda _done, _total: None)
         missing = {one.name for one in learners} - {one.name for one, _ in trained.learners}
         if missing:
             raise TrainingError(f"not all learners could be trained: {'; '.join(trained.remarks)}")
-        body = bundle_of(trained, path.stem, owner, settings.seed, datetime.fromtimestamp(now(), UTC), signer)
-        saved(path, body)
-        return open_bundle(body, [signer.public_key()])
+        return open_bundle(draft.write(trained, draft.path.stem, seed), [draft.key.public_key()])
 
     def _verdicts(self, known_by: date | None) -> Verdicts:
         return Verdicts(self._labels, self.config.time, self.config.risk.episode_days, known_by)
@@ -144,29 +133,29 @@ class Workbench:
     def _halves(self, learner: Custom) -> tuple[Examples, Examples]:
         """The days to learn from, as they were known at their end, and the later ones of other people."""
         wanted = [*learner.columns, "actor", "settled", "active_days", "level", "learned"]
-        later = self.days(list(dict.fromkeys(wanted)))
-        days = later["day"].to_numpy().astype("datetime64[D]").astype(np.int64)
-        settled = later["settled"].to_numpy(bool) & (later["active_days"].to_numpy() >= YOUNG_DAYS)
+        last = self.days(list(dict.fromkeys(wanted)))
+        settled = last["settled"].to_numpy(bool) & (last["active_days"].to_numpy() >= YOUNG_DAYS)
         if not settled.any():
             raise TrainingError("no day is settled; export the days after the first weeks of a log")
-        border = int(np.quantile(days[settled], 1.0 - HELD_OUT))
-        earlier = self.days(["actor"], date.fromisoformat(str(np.datetime64(border + 1, "D"))))
-        people = np.unique(later["actor"].to_numpy(str), return_inverse=True)[1]
-        rng = np.random.default_rng(self.config.training.seed)
-        other = rng.permutation(int(people.max()) + 1)[people] % 2 == 1
+        last = last[settled]
+        days = last["day"].to_numpy().astype("datetime64[D]").astype(np.int64)
+        people = np.unique(last["actor"].to_numpy(str), return_inverse=True)[1].astype(np.int64)
+        early, late = halves(days, people, self.config.training.seed)
+        until = np.datetime64(int(days[early].max(initial=days.min())) + 1, "D")
+        then = self.days(["actor"], date.fromisoformat(str(until)))[settled]
 
         def examples(frame: "pd.DataFrame", chosen: NDArray[np.bool_]) -> Examples:
             every = Examples(
-                X=later[list(learner.columns)].to_numpy(np.float64),
+                X=last[list(learner.columns)].to_numpy(np.float64),
                 confirmed=frame["confirmed"].to_numpy(bool),
                 weights=frame["weight"].to_numpy(np.float64),
-                levels=(later["level"] - later["learned"]).to_numpy(np.float64),
-                people=people.astype(np.int64),
+                levels=(last["level"] - last["learned"]).to_numpy(np.float64),
+                people=people,
                 days=days,
             )
-            return every.those(chosen & settled & (every.weights > 0.0))
+            return every.those(chosen & (every.weights > 0.0))
 
-        return examples(earlier, (days <= border) & ~other), examples(later, (days > border) & other)
+        return examples(then, early), examples(last, late)
 
     def _nats(self, learner: Custom, train: Examples, test: Examples) -> NDArray[np.float64]:
         """By how much the learner, fitted to some days, moves the levels of others, (n,)."""

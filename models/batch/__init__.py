@@ -3,6 +3,8 @@
 from models.batch.fitted import Fitted
 from models.batch.forest import fit_forest
 from models.batch.groups import split_groups
-from models.batch.ranker import HELD_OUT, Examples, Validation, fit_ranker, validated
+from models.batch.ranker import Examples, Validation, fit_ranker, halves, validated
 
-__all__ = ["HELD_OUT", "Examples", "Fitted", "Validation", "fit_forest", "fit_ranker", "split_groups", "validated"]
+__all__ = [
+    "Examples", "Fitted", "Validation", "fit_forest", "fit_ranker", "halves", "split_groups", "validated",
+]  # fmt: skip

@@ -16,7 +16,7 @@ LEAST_POSITIVE: Final = 10
 """Confirmed days, of at least three people, below which there is nothing to learn from."""
 LEAST_PEOPLE: Final = 3
 HELD_OUT: Final = 0.3
-"""The share of the newest days on which a ranker is judged by people of whom it has seen nothing."""
+"""The share of the newest days, by which is judged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,19 +91,29 @@ def fit_ranker(examples: Examples, seed: int, estimator: Any = None) -> Fitted:
     return Fitted(estimator, *curve_of(chances, examples.levels))
 
 
-def validated(examples: Examples, seed: int, estimator: Any = None) -> Validation | None:
-    """Fit on the earlier days of some people, and judge by the later days of the others; ``None`` without any to judge.
+def halves(days: Ints, people: Ints, seed: int) -> tuple[Bools, Bools]:
+    """The earlier days of a half of the people to learn from, and the later days of the others to judge by, both (n,).
 
-    Grouped and in the order of time, as one who would know neither the person nor the future.
+    Grouped and in the order of time: who is judged is known to nobody, nor is the future.
+
+    Args:
+        days: since 1970, (n,).
+        people: whose each is, from 0, (n,).
+        seed: of the draw of people.
     """
+    late = days > np.quantile(days, 1.0 - HELD_OUT)
+    others = np.random.default_rng(seed).permutation(int(people.max()) + 1)[people] % 2 == 1
+    return ~late & ~others, late & others
+
+
+def validated(examples: Examples, seed: int, estimator: Any = None) -> Validation | None:
+    """Fit to one of the ``halves`` and judge by the other; ``None`` without anything to judge by."""
     # It takes longer to load than the rest of the program, and most of that never trains.
     from sklearn.base import clone  # type: ignore[import-untyped] # noqa: PLC0415
     from sklearn.metrics import average_precision_score  # type: ignore[import-untyped] # noqa: PLC0415
 
-    border = np.quantile(examples.days, 1.0 - HELD_OUT)
-    other = np.random.default_rng(seed).random(int(examples.people.max()) + 1)[examples.people] < 0.5
-    train = examples.those((examples.days <= border) & ~other)
-    test = examples.those((examples.days > border) & other & (examples.weights > 1.0))
+    early, late = halves(examples.days, examples.people, seed)
+    train, test = examples.those(early), examples.those(late & (examples.weights > 1.0))
     if train.lack or not test.confirmed.any() or test.confirmed.all():
         return None
     estimator = clone(estimator) if estimator is not None else _forest(seed)
