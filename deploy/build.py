@@ -11,7 +11,7 @@ from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from deploy.grafana.detection_quality import detection_quality
 from deploy.grafana.pipeline_health import pipeline_health
 from deploy.grafana.soc_overview import soc_overview
-from detector.catalogue import BOTH, DELIVER, RUN, Metric
+from detector.catalogue import BOTH, DELIVER, RUN, SERVE, Metric
 
 FOLDER: Final = Path(__file__).parent
 ENDINGS: Final = {"counter": "_total", "gauge": "", "histogram": "", "tally": ""}
@@ -31,12 +31,14 @@ def metrics_text() -> str:
     parts = [
         "# Metrics",
         words,
-        "## Of both processes",
+        "## Of every process",
         _table(BOTH),
         "## Of `innerwatch run` (`metrics.port`)",
         _table([metric for metric in RUN if metric not in BOTH]),
         "## Of `innerwatch deliver` (`metrics.deliver_port`)",
         _table([metric for metric in DELIVER if metric not in BOTH]),
+        "## Of `innerwatch serve` (`/metrics` of the API, with a token)",
+        _table([metric for metric in SERVE if metric not in BOTH]),
     ]
     return "\n\n".join(parts) + "\n"
 

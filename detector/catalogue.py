@@ -125,7 +125,19 @@ DELIVER: Final = (
     Metric("innerwatch_desk_read_timestamp_seconds", "gauge", "When these were last read, Unix seconds."),
 )
 """Of `innerwatch deliver`; read from the database, which other processes write."""
-CATALOGUE: Final = tuple(dict.fromkeys((*RUN, *DELIVER)))
+SERVE: Final = (
+    *BOTH,
+    Metric("innerwatch_requests", "counter", "Requests answered by the API.", ("operation", "status")),
+    Metric("innerwatch_request_seconds", "histogram", "Time to answer one."),
+    Metric(
+        "innerwatch_inbound",
+        "counter",
+        "Messages of receivers' tools, by what became of them or why they were refused.",
+        ("receiver", "result"),
+    ),
+)
+"""Of `innerwatch serve`."""
+CATALOGUE: Final = tuple(dict.fromkeys((*RUN, *DELIVER, *SERVE)))
 """Every metric there is. Labels have few values, known beforehand; no label and no name is about a person."""
 
 

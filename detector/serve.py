@@ -19,6 +19,7 @@ from detector.deliver import open_desk, stages_of
 from detector.errors import ApiError
 from detector.inbound import open_inbound
 from detector.live import Log
+from detector.serve_metrics import ServeMetrics
 
 FINISH_S: Final = 10
 """For so long requests that are being answered may go on after a signal."""
@@ -34,8 +35,10 @@ def opened(config: Config, now: Callable[[], float], log: Log) -> Iterator[FastA
         DetectorError, AlertsError: there is no database, or it cannot be used.
     """
     with closing(Desks(lambda: open_desk(config, must_exist=True))) as desks, ExitStack() as stack:
-        inbound = open_inbound(config, stack, now)
-        service = Service(desks, stages_of(config), tuple(config.delivery.receivers), now, inbound)
+        receivers = config.delivery.receivers
+        measured = ServeMetrics(name for name, one in receivers.items() if one.inbound_secret_file is not None)
+        inbound = open_inbound(config, stack, now, measured.came)
+        service = Service(desks, stages_of(config), tuple(receivers), now, inbound, measured)
         yield create_app(service, log, version("innerwatch"))
 
 

@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from fastapi import APIRouter, FastAPI
 
-from alerts.api import exceptions, health, inbound, incidents, queue, silences
+from alerts.api import exceptions, health, inbound, incidents, metrics, queue, silences
 from alerts.api.description import complete
 from alerts.api.guard import Guard, Log
 from alerts.api.problems import add_problems, documented
@@ -23,6 +23,7 @@ ROUTERS: Final[tuple[tuple[str, APIRouter], ...]] = (
     ("/v1", exceptions.router),
     ("", health.router),
     ("", inbound.router),
+    ("", metrics.router),
 )
 """What is served, and below which path."""
 
@@ -51,5 +52,5 @@ def create_app(service: Service, log: Log, version: str) -> FastAPI:
     for prefix, router in ROUTERS:
         app.include_router(router, prefix=prefix, responses=documented(401, 500, 503) if prefix else documented(500))
     add_problems(app)
-    app.add_middleware(Guard, log=log)
+    app.add_middleware(Guard, log=log, now=service.now, answered=service.measured.answered)
     return app

@@ -1,5 +1,6 @@
 """What holds for every request: a bound on its body, headers that keep browsers out, no word of our insides."""
 
+from collections.abc import Callable
 from typing import Any, Final, Protocol
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -17,7 +18,7 @@ HEADERS: Final = {
     "X-Frame-Options": "DENY",
 }
 """Those of the OWASP REST Security Cheat Sheet."""
-PROBES: Final = ("healthz", "readyz")
+PROBES: Final = ("healthz", "readyz", "metrics")
 """What is asked every few seconds; that it went well is no news."""
 LONGEST_BODY: Final = 256 * 1_024
 ONLY_TLS: Final = {"Strict-Transport-Security": "max-age=31536000"}
@@ -34,14 +35,16 @@ class Log(Protocol):
 
 
 class Guard:
-    """Wraps an application: bounds bodies, adds headers to answers, notes each, and answers for it when it fails.
+    """Wraps an application: bounds bodies, adds headers to answers, notes and counts each, and answers when it fails.
 
     What is noted is the operation and the status, and of a failure its kind and place: a path, a message and whoever
     asks may be personal or secret.
     """
 
-    def __init__(self, app: ASGIApp, log: Log) -> None:
-        self._app, self._log = app, log
+    def __init__(
+        self, app: ASGIApp, log: Log, now: Callable[[], float], answered: Callable[[str, int, float], None]
+    ) -> None:
+        self._app, self._log, self._now, self._answered = app, log, now, answered
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -49,7 +52,7 @@ class Guard:
             await self._app(scope, receive, send)
             return
         headers = HEADERS | (ONLY_TLS if scope["scheme"] == "https" else {})
-        status = 0
+        status, began = 0, self._now()
 
         async def guarded(message: Message) -> None:
             nonlocal status
@@ -64,6 +67,7 @@ class Guard:
             self._log.warning("failed", operation=_operation(scope), kind=type(error).__name__, where=_place(error))
             if not status:
                 await problem(500)(scope, receive, guarded)
+        self._answered(_operation(scope), status, max(self._now() - began, 0.0))
         if status != 200 or _operation(scope) not in PROBES:
             self._log.info("request", operation=_operation(scope), status=status)
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from queue import Empty, LifoQueue
-from typing import Annotated, Final, cast
+from typing import Annotated, Final, Protocol, cast
 
 import msgspec
 from fastapi import Depends, Header, HTTPException, Request
@@ -43,14 +43,25 @@ class Desks:
             self._free.get_nowait().close()
 
 
+class Measured(Protocol):
+    """Counts what is done, from any thread."""
+
+    def answered(self, operation: str, status: int, seconds: float) -> None:
+        """A request was answered; the operation is "" where the path or the method is none."""
+
+    def page(self) -> bytes:
+        """All that was counted, in the text format of Prometheus."""
+
+
 class Service(msgspec.Struct, frozen=True):
-    """The desks, what decides who is told when alerts are taken in, the clock (Unix seconds), and who may post."""
+    """The desks, what decides who is told when alerts are taken in, the clock (Unix seconds), who may post, counts."""
 
     desks: Desks
     stages: Sequence[Stage]
     receivers: Sequence[str]
     now: Callable[[], float]
     inbound: Inbound
+    measured: Measured
 
 
 def service_of(request: Request) -> Service:
@@ -93,6 +104,9 @@ def queue_of(at: _At, service: Asked) -> Desk:
 def bearer_of(at: _At) -> Token:
     """Who asks."""
     return at[1]
+
+
+Bearer = Annotated[Token, Depends(bearer_of, scope="function")]
 
 
 class Allowed:

@@ -1,7 +1,6 @@
 """The door for what senders post: who may come in, and what becomes of it."""
 
 import threading
-from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Final
 
@@ -11,24 +10,28 @@ from alerts.inbound.hearing import Heard
 from alerts.inbound.sender import Sender
 
 WHY: Final = {ForgedError: "signature", StaleError: "time", MalformedError: "form"}
-"""Why a message was refused, for counters."""
+"""Why a message was refused, for those who count."""
 
 
 class Inbound:
     """Takes messages of the senders that it has, from any thread.
 
-    `refused` counts by sender and by a word of `WHY`, for as long as the process lives.
-
     Args:
         desk: of its own, since it is used from other threads.
         senders: by the names of their receivers.
         now: the time, in Unix seconds.
+        came: told of each message: the sender, and a word of `Heard` or of `WHY`; from any thread.
     """
 
-    def __init__(self, desk: Desk, senders: Mapping[str, Sender], now: Callable[[], float]) -> None:
-        self._desk, self._senders, self._now = desk, senders, now
+    def __init__(
+        self,
+        desk: Desk,
+        senders: Mapping[str, Sender],
+        now: Callable[[], float],
+        came: Callable[[str, str], None],
+    ) -> None:
+        self._desk, self._senders, self._now, self._came = desk, senders, now, came
         self._one_at_a_time = threading.Lock()
-        self.refused: Counter[tuple[str, str]] = Counter()
 
     def __contains__(self, name: str) -> bool:
         return name in self._senders
@@ -40,18 +43,22 @@ class Inbound:
             ForgedError, StaleError, MalformedError: it is not taken.
             StoreError: the database is away, or refuses.
         """
-        sender, now = self._senders[name], self._now()
         try:
-            sender.verify(headers, body, now)
-            said = sender.read(headers, body)
-            if said is None:
-                return Heard.UNKNOWN
-            with self._one_at_a_time:
-                return self._desk.hear(name, said, now)
+            heard = self._heard(name, headers, body, self._now())
         except RefusedError as refusal:
-            with self._one_at_a_time:
-                self.refused[name, WHY[type(refusal)]] += 1
+            self._came(name, WHY[type(refusal)])
             raise
+        self._came(name, heard.value)
+        return heard
+
+    def _heard(self, name: str, headers: Mapping[str, str], body: bytes, now: float) -> Heard:
+        sender = self._senders[name]
+        sender.verify(headers, body, now)
+        said = sender.read(headers, body)
+        if said is None:
+            return Heard.UNKNOWN
+        with self._one_at_a_time:
+            return self._desk.hear(name, said, now)
 
     def close(self) -> None:
         """Let go of the database."""

@@ -22,6 +22,7 @@ def pipeline_health() -> Dashboard:
             "Delay": _delay(),
             "State": _state(),
             "Delivery": _delivery(),
+            "API": _api(),
             "Processes": _processes(),
         },
     )
@@ -171,6 +172,28 @@ def _delivery() -> list[Made]:
             query(f"max by (receiver) (innerwatch_delivery_age_seconds{{{TOLD}}})", "{{receiver}}"),
             query(f"max by (receiver) (innerwatch_receiver_failing{{{TOLD}}})", "{{receiver}} fails", "B"),
             unit="s",
+            width=8,
+        ),
+    ]
+
+
+def _api() -> list[Made]:
+    return [
+        lines(
+            "Requests",
+            "A second, by class of status: 4xx are refused, 5xx not done.",
+            query(f"sum by (status) (rate(innerwatch_requests_total{RATE}))", "{{status}}"),
+            unit="reqps",
+            width=8,
+        ),
+        lines("Time to answer", "Of one request.", *_quantiles("innerwatch_request_seconds"), unit="s", width=8),
+        lines(
+            "What receivers' tools post",
+            "By receiver and what became of it; signature, time and form are refused.",
+            query(
+                f"sum by (receiver, result) (increase(innerwatch_inbound_total{{{TOLD}}}{RATE}))",
+                "{{receiver}} {{result}}",
+            ),
             width=8,
         ),
     ]

@@ -119,6 +119,10 @@ def test_what_is_told_is_what_happened(observed: Observed) -> None:
     actors = {row[0] for row in observed.rows("SELECT actor FROM v_alerts")[1]}
     assert actors == {alert.actor for alert in alerts}
     assert all(actor.startswith("E-") for actor in actors)
+    assert observed.post() == 401
+    refused = 'innerwatch_inbound_total{receiver="good",result="signature"}'
+    until(lambda: observed.value(refused) == 1, "what was posted without a signature is counted", observed.log)
+    assert observed.value('innerwatch_requests_total{operation="metrics",status="2xx"}') > 0
 
 
 def test_an_alert_goes_through_to_an_alertmanager_and_is_resolved_when_the_fault_is_gone(observed: Observed) -> None:

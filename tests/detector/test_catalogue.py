@@ -8,12 +8,12 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from alerts.alert import Severity
-from detector.catalogue import CATALOGUE, DELIVER, RUN, Instruments, Metric, Tally
+from detector.catalogue import CATALOGUE, DELIVER, RUN, SERVE, Instruments, Metric, Tally
 from detector.detections import DETECTIONS
 
 LABELS = {
-    "age", "decision", "detection", "event", "percentile", "python", "queue", "reason", "receiver", "result", "role",
-    "severity", "shard", "state", "verdict", "version",
+    "age", "decision", "detection", "event", "operation", "percentile", "python", "queue", "reason", "receiver",
+    "result", "role", "severity", "shard", "state", "status", "verdict", "version",
 }  # fmt: skip
 OF_BUNDLES = {"name", "digest"}
 """Bounded by what is told: no bundle but those that judge or are scored beside them."""
@@ -45,7 +45,7 @@ def test_no_name_is_there_twice() -> None:
     assert len(names) == len(set(names))
 
 
-@pytest.mark.parametrize("metrics", [RUN, DELIVER], ids=["run", "deliver"])
+@pytest.mark.parametrize("metrics", [RUN, DELIVER, SERVE], ids=["run", "deliver", "serve"])
 def test_what_a_process_tells_is_what_its_part_of_the_catalogue_says(metrics: tuple[Metric, ...]) -> None:
     instruments = Instruments(metrics, {"innerwatch_p_value": list(DETECTIONS)})
     families = list(text_string_to_metric_families(generate_latest(instruments.registry).decode()))

@@ -4,6 +4,8 @@ import signal
 import subprocess
 import threading
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -13,11 +15,12 @@ from typing import Any, Final
 import psycopg
 import yaml
 
+from alerts.access import Role, Token
 from alerts.bundles import Deed
 from alerts.incident import State, Verdict
 from alerts.registry import Registry
 from alerts.work import By, Close
-from detector.app import now
+from detector.app import new_secret, now
 from detector.config import load_config
 from detector.deliver import open_desk
 from detector.simulation import SimulationConfig, simulate
@@ -34,7 +37,7 @@ BROKEN: Final = 400
 """One record in so many is torn: a quarter of a per cent."""
 PATIENCE_S: Final = 180.0
 READER: Final = ROOT / "deploy" / "grafana" / "reader.sql"
-JOBS: Final = "innerwatch", "innerwatch-deliver"
+JOBS: Final = "innerwatch", "innerwatch-deliver", "innerwatch-api"
 
 
 class Hooks:
@@ -74,13 +77,13 @@ class Observed:
     Args:
         site: broker, PostgreSQL, topics.
         hooks: receivers.
-        ports: of the worker's and of delivery's metrics.
+        ports: of the worker's and of delivery's metrics, and of the API.
     """
 
     prometheus: RealPrometheus
     alertmanager: RealAlertmanager
 
-    def __init__(self, site: Site, hooks: Hooks, ports: tuple[int, int]) -> None:
+    def __init__(self, site: Site, hooks: Hooks, ports: tuple[int, int, int]) -> None:
         self.site, self.hooks, self.began = site, hooks, now()
         (site.folder / "secret").write_text("whsec_" + "a2tra2tra2tra2tra2tra2tra2tra2tr\n")
         receivers = {
@@ -88,18 +91,29 @@ class Observed:
                    "allow_networks": ["127.0.0.0/8"]}
             for name in ("good", "picky")
         }  # fmt: skip
+        receivers["good"]["inbound_secret_file"] = "secret"
         metrics = {"port": ports[0], "deliver_port": ports[1]}
         trusted = {"trusted_keys": [str(key) for key in _with_bundles(site)]}
-        self.config = site.written("observed", metrics=metrics, delivery={"receivers": receivers}, bundles=trusted)
+        sections = {"metrics": metrics, "delivery": {"receivers": receivers}, "api": {"port": ports[2]}}
+        self.config = site.written("observed", **sections, bundles=trusted)
         self.targets = {job: f"127.0.0.1:{port}" for job, port in zip(JOBS, ports, strict=True)}
         self.worker = Member("observed", self.config, ports[0])
         self.delivery: subprocess.Popen[bytes] | None = None
+        self.api: subprocess.Popen[bytes] | None = None
 
     def start_delivery(self) -> None:
         """Start ``innerwatch deliver``."""
-        with (self.site.folder / "deliver.log").open("ab") as log:
-            command = [*program(), "deliver", "--config", str(self.config)]
-            self.delivery = subprocess.Popen(command, stderr=log, cwd=ROOT, env=surroundings(), start_new_session=True)
+        self.delivery = self._started("deliver")
+
+    def start_api(self) -> None:
+        """Start ``innerwatch serve``."""
+        self.api = self._started("serve")
+
+    def token(self) -> str:
+        """A token for Prometheus."""
+        token = Token(name="prometheus", role=Role.READER, created=now(), expires=now() + 86_400.0)
+        with closing(open_desk(load_config(self.config))) as desk:
+            return desk.add_token(token, new_secret())
 
     def end_delivery(self, number: signal.Signals = signal.SIGTERM) -> None:
         """End it."""
@@ -107,6 +121,21 @@ class Observed:
             self.delivery.send_signal(number)
             self.delivery.wait()
             self.delivery = None
+
+    def end_api(self) -> None:
+        """End it."""
+        if self.api is not None:
+            self.api.terminate()
+            self.api.wait()
+
+    def post(self) -> int:
+        """Post what is not signed, as a receiver's tool would; the status."""
+        try:
+            urllib.request.urlopen(f"http://{self.targets[JOBS[2]]}/inbound/good", b"{}", timeout=60)
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code
+        return 200
 
     def value(self, expression: str) -> float:
         """The largest value that an expression has now; -1 where it has none."""
@@ -128,8 +157,13 @@ class Observed:
             return [column.name for column in cursor.description or ()], cursor.fetchall()
 
     def log(self) -> str:
-        """The ends of what both processes said."""
+        """The ends of what worker and delivery said."""
         return self.worker.log() + (self.site.folder / "deliver.log").read_text("utf-8", "replace")[-2_000:]
+
+    def _started(self, command: str) -> "subprocess.Popen[bytes]":
+        words = [*program(), command, "--config", str(self.config)]
+        with (self.site.folder / f"{command}.log").open("ab") as log:
+            return subprocess.Popen(words, stderr=log, cwd=ROOT, env=surroundings(), start_new_session=True)
 
 
 def _with_bundles(site: Site) -> tuple[Path, ...]:
@@ -148,18 +182,21 @@ def running_observed(folder: Path, broker: Broker, postgres: Postgres) -> Iterat
         simulate(SimulationConfig(STAFF, DAYS, SEED, warm_up_days=WARM_UP_DAYS), folder / "insurer")
         site = stack.enter_context(closing(Site(folder, broker, postgres, _sections(folder / "insurer"))))
         site.make_topics(1)
-        first, second = free_ports(2)
+        first, second, third = free_ports(3)
         hooks = stack.enter_context(closing(Hooks()))
-        observed = Observed(site, hooks, (first, second))
+        observed = Observed(site, hooks, (first, second, third))
         stack.callback(observed.end_delivery)
+        stack.callback(observed.end_api)
         stack.callback(observed.worker.kill)
         stack.callback(lambda: observed.worker.pid and observed.worker.stop())  # so that it leaves its group
         observed.alertmanager = stack.enter_context(running_alertmanager(_made(folder / "alertmanager")))
         place = observed.alertmanager.url.removeprefix("http://")
         rules = _hasty(folder / "hasty.rules.yml")
-        watching = running_prometheus(_made(folder / "prometheus"), observed.targets, rules, place)
+        tokens = {JOBS[2]: observed.token()}
+        watching = running_prometheus(_made(folder / "prometheus"), observed.targets, rules, place, tokens)
         observed.prometheus = stack.enter_context(watching)
         observed.start_delivery()
+        observed.start_api()
         observed.worker.start()
         until(lambda: observed.value("innerwatch_shards") == 1, "the worker has its partition", observed.log)
         stack.enter_context(_reader(site))

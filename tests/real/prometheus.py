@@ -31,10 +31,16 @@ class RealPrometheus:
         targets: addresses by job.
         rules: files of rules.
         alertmanager: the address that is told of alerts, "" for none.
+        tokens: what is shown to targets that ask for one, by job.
     """
 
     def __init__(
-        self, folder: Path, targets: Mapping[str, str], rules: Path | None = None, alertmanager: str = ""
+        self,
+        folder: Path,
+        targets: Mapping[str, str],
+        rules: Path | None = None,
+        alertmanager: str = "",
+        tokens: Mapping[str, str] | None = None,
     ) -> None:
         self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
@@ -46,6 +52,9 @@ class RealPrometheus:
                 {"job_name": job, "static_configs": [{"targets": [address]}]} for job, address in targets.items()
             ],
         }
+        for scrape in config["scrape_configs"]:
+            if token := (tokens or {}).get(scrape["job_name"]):
+                scrape["authorization"] = {"credentials": token}
         if alertmanager:
             config["alerting"] = {"alertmanagers": [{"static_configs": [{"targets": [alertmanager]}]}]}
         (folder / "prometheus.yml").write_text(yaml.safe_dump(config), "utf-8")
@@ -114,11 +123,15 @@ class RealPrometheus:
 
 @contextmanager
 def running_prometheus(
-    folder: Path, targets: Mapping[str, str], rules: Path | None = None, alertmanager: str = ""
+    folder: Path,
+    targets: Mapping[str, str],
+    rules: Path | None = None,
+    alertmanager: str = "",
+    tokens: Mapping[str, str] | None = None,
 ) -> Iterator[RealPrometheus]:
     """A Prometheus that runs until the block ends."""
     tool("prometheus")
-    server = RealPrometheus(folder, targets, rules, alertmanager)
+    server = RealPrometheus(folder, targets, rules, alertmanager, tokens)
     try:
         server.start()
         yield server

@@ -18,6 +18,7 @@ from alerts.inbound.inbound import Inbound
 from alerts.pipeline import Routing, pipeline_of
 from alerts.store import Store
 from tests.alerts.api.checked import Checked
+from tests.alerts.api.counted import Counted
 from tests.alerts.samples import Place, make_alert, make_checkpoint, make_finding
 from tests.alerts.test_dispatch import START, UTC_ZONE
 from tests.detector.heard import Heard
@@ -32,7 +33,7 @@ VERSION = "1.2.3"
 @cache
 def described() -> dict[str, Any]:
     """What every application of that version says of itself; to find it out takes longer than most tests."""
-    return create_app(Service(None, (), (), float, None), Heard(), VERSION).openapi()  # type: ignore[arg-type]
+    return create_app(Service(None, (), (), float, None, Counted()), Heard(), VERSION).openapi()  # type: ignore[arg-type]
 
 
 @dataclass
@@ -51,6 +52,7 @@ class Api:
     place: Place
     clock: Clock
     log: Heard
+    counted: Counted
     secrets: dict[str, str] = field(default_factory=dict)
 
     def desk(self) -> Desk:
@@ -84,15 +86,15 @@ def api(place: Place, commit: Callable[..., None]) -> Iterator[Api]:
         make_alert(alert_id=FOUR, actor="E-3", risk=20.0, severity=Severity.LOW,
                    findings=(make_finding(detection="odd_hours"),)),
     )  # fmt: skip
-    clock, log = Clock(), Heard()
+    clock, log, counted = Clock(), Heard(), Counted()
     with (
         closing(Desks(lambda: Desk(place.url, place.password_file))) as desks,
-        closing(Inbound(Desk(place.url, place.password_file), {}, clock)) as inbound,
+        closing(Inbound(Desk(place.url, place.password_file), {}, clock, counted.came)) as inbound,
     ):
-        service = Service(desks, pipeline_of(Routing([], UTC_ZONE)), ("soc",), clock, inbound)
+        service = Service(desks, pipeline_of(Routing([], UTC_ZONE)), ("soc",), clock, inbound, counted)
         app = create_app(service, log, VERSION)
         app.openapi = described  # type: ignore[method-assign]
-        yield Api(app, place, clock, log)
+        yield Api(app, place, clock, log, counted)
 
 
 @pytest.fixture

@@ -142,3 +142,20 @@ def test_no_token_is_in_any_answer_or_in_the_log(api: Api, admin: Checked) -> No
         assert rows[0][0] not in text
         assert "ada" not in said(api.log)
         assert api.secrets["ada"] not in text.replace(f"body.{api.secrets['ada']}", "")
+
+
+def test_each_request_is_counted_by_its_operation_and_never_by_its_path(api: Api, reader: Checked) -> None:
+    reader.get("/v1/incidents")
+    reader.get(f"/v1/incidents/{'f' * 20}")
+    reader.get(f"/{CANARY}")
+    assert api.counted.requests == {("list_incidents", 200): 1, ("show_incident", 404): 1, ("", 404): 1}
+    assert all(0.0 <= seconds < 60.0 for seconds in api.counted.seconds)
+
+
+def test_what_is_measured_is_told_to_bearers_of_tokens_alone(api: Api, reader: Checked) -> None:
+    assert Checked(api.app).get("/metrics").status_code == 401
+    before = len(api.log.lines)
+    answer = reader.get("/metrics")
+    assert (answer.status_code, answer.text) == (200, "counted 1\n")
+    assert answer.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
+    assert len(api.log.lines) == before  # a scrape every few seconds is no news

@@ -11,13 +11,14 @@ from fastapi.testclient import TestClient
 
 from alerts.api.app import create_app
 from alerts.api.inbound import MOST_BYTES
-from alerts.api.service import Service
+from alerts.api.service import Desks, Service
 from alerts.desk import DESK, Desk
 from alerts.errors import UnavailableError
 from alerts.inbound.inbound import Inbound
 from alerts.inbound.sender import Act
 from alerts.incident import State, Verdict
 from alerts.store import Store
+from tests.alerts.api.counted import Counted
 from tests.alerts.inbound.senders import KINDS, message_of, secret_of, sender_of
 from tests.alerts.receivers.fakes.webhook import NOW
 from tests.alerts.samples import make_alert, make_checkpoint
@@ -34,28 +35,35 @@ def desk(url: str) -> Iterator[Desk]:
 
 
 @pytest.fixture
-def inbound(url: str, desk: Desk, tmp_path: Path) -> Iterator[Inbound]:
+def counted() -> Counted:
+    return Counted()
+
+
+@pytest.fixture
+def inbound(url: str, desk: Desk, tmp_path: Path, counted: Counted) -> Iterator[Inbound]:
     senders = {kind: sender_of(kind, tmp_path) for kind in KINDS}
-    with closing(Inbound(Desk(url), senders, lambda: NOW)) as opened:
+    with closing(Inbound(Desk(url), senders, lambda: NOW, counted.came)) as opened:
         yield opened
 
 
 @pytest.fixture
-def client(inbound: Inbound) -> Iterator[TestClient]:
-    service = Service(None, (), (), lambda: NOW, inbound)  # type: ignore[arg-type] - this operation needs no desk
+def client(inbound: Inbound, counted: Counted) -> Iterator[TestClient]:
+    no_desks: Desks = None  # type: ignore[assignment] - this operation needs none
+    service = Service(no_desks, (), (), lambda: NOW, inbound, counted)
     with TestClient(create_app(service, Heard(), "1.2.3")) as opened:
         yield opened
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_verdict_closes_the_incident_and_the_same_again_does_nothing(
-    kind: str, client: TestClient, desk: Desk, tmp_path: Path
+    kind: str, client: TestClient, counted: Counted, desk: Desk, tmp_path: Path
 ) -> None:
     headers, body = message_of(kind, tmp_path)
     answers = [client.post(f"/inbound/{kind}", content=body, headers=headers) for _ in range(3)]
     assert [(one.status_code, one.json()["heard"]) for one in answers] == [
         (200, "changed"), (200, "repeat"), (200, "repeat"),
     ]  # fmt: skip
+    assert counted.messages == {(kind, "changed"): 1, (kind, "repeat"): 2}
     (incident,) = desk.incidents()
     assert (incident.state, incident.verdict) == (State.CLOSED, Verdict.TRUE_POSITIVE)
     assert [one.author for one, _ in desk.feedback()] == [f"ann via {kind}"]
@@ -63,7 +71,7 @@ def test_a_verdict_closes_the_incident_and_the_same_again_does_nothing(
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_is_not_genuine_is_refused_without_saying_why_and_counted(
-    kind: str, client: TestClient, inbound: Inbound, desk: Desk, tmp_path: Path
+    kind: str, client: TestClient, counted: Counted, desk: Desk, tmp_path: Path
 ) -> None:
     wrong = message_of(kind, tmp_path, secret=secret_of(kind, "other"))
     bodies = {client.post(f"/inbound/{kind}", content=wrong[1], headers=headers).text for headers in (wrong[0], {})}
@@ -72,18 +80,18 @@ def test_what_is_not_genuine_is_refused_without_saying_why_and_counted(
     assert response.headers["www-authenticate"]
     assert {json.loads(one)["detail"] for one in bodies | {response.text}} == {"not genuine, or not of now"}
     assert response.status_code == 401
-    assert inbound.refused == {(kind, "signature"): 2} | {("webhook", "time"): 1}
+    assert counted.messages == {(kind, "signature"): 2} | {("webhook", "time"): 1}
     assert desk.incidents()[0].state is State.OPEN
 
 
 def test_a_genuine_message_without_form_is_refused_in_words(
-    client: TestClient, inbound: Inbound, tmp_path: Path
+    client: TestClient, counted: Counted, tmp_path: Path
 ) -> None:
     headers = {"authorization": f"Bearer {secret_of('thehive')}"}
     for body in (b"", b"[]", b'{"action": "update", "details": {"status": "New"}}', b"[" * 20_000):
         response = client.post("/inbound/thehive", content=body, headers=headers)
         assert (response.status_code, response.json()["detail"].isprintable()) == (422, True)
-    assert inbound.refused == {("thehive", "form"): 4}
+    assert counted.messages == {("thehive", "form"): 4}
 
 
 def test_what_is_about_nothing_of_ours_is_answered_and_forgotten(client: TestClient) -> None:
@@ -93,7 +101,7 @@ def test_what_is_about_nothing_of_ours_is_answered_and_forgotten(client: TestCli
 
 
 def test_an_unknown_name_another_method_and_a_large_body_are_refused(
-    client: TestClient, inbound: Inbound, tmp_path: Path
+    client: TestClient, counted: Counted, tmp_path: Path
 ) -> None:
     headers, _ = message_of("thehive", tmp_path)
     assert client.post("/inbound/slack", content=b"{}").status_code == 404

@@ -141,7 +141,7 @@ def test_what_was_trained_is_a_signed_bundle_of_the_file_s_name_and_of_nothing_e
 def test_what_could_not_be_trained_makes_no_bundle(exported: Path, settings: Path, key: Path, tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match="no sharp: 0 confirmed days"):
         Workbench(exported, config=settings).train(tmp_path / "a.bundle", [Custom("sharp", "ranker", ("joint",), 1.0)])
-    with pytest.raises(TrainingError, match="give an owner, or training.owner"):
+    with pytest.raises(TrainingError, match="give an owner, or training"):
         Workbench(exported).train(tmp_path / "a.bundle", [mixture()], key=key)
     assert list(tmp_path.iterdir()) == []
 
