@@ -102,6 +102,9 @@ def feature_rows(names: Names, engine: Engine, closing: Closing, known: float, p
         {
             "actor": [names.actor(people.ids[row]) for row in rows.tolist()],
             "peer_group": [people.group_names[group] for group in people.groups[rows].tolist()],
+            "department": [
+                one.department or None if one else None for one in map(people.persons.__getitem__, rows.tolist())
+            ],
             "service": people.services[rows],
             "active_days": people.active_days[rows] - 1,
             "level_before": past,

@@ -96,6 +96,7 @@ def _features() -> Iterator[Column]:
     at_end = "null where the log's end closed the day"
     yield own("actor", "string", "pseudonym of who acted")
     yield own("peer_group", "category", "the role with which the person was compared")
+    yield own("department", "category", "the person's department", nulls="null where none is known")
     yield own("service", "bool", "whether it is a service account")
     yield Column("active_days", "int32", "days", "all before the day", NEVER, BEFORE, "active days before this one")
     yield Column("level_before", "float64", "nats", "all before the day", NEVER, BEFORE, "the decayed level of them")

@@ -17,10 +17,9 @@ from detector.errors import TrainingError
 from detector.export.dictionary import features_digest
 from detector.provenance import release
 from detector.training.card import card_of
-from detector.training.custom import Custom
+from detector.training.custom import facts_of, member_of
 from detector.training.job import Trained
-from models.batch import Fitted
-from models.bundles import BundleError, LearnerFacts, Manifest, Recipe, dumped, packed_priors, read_private_key, seal
+from models.bundles import BundleError, Manifest, Recipe, dumped, packed_priors, read_private_key, seal
 
 LIBRARIES: Final = ("numpy", "scikit-learn", "skops")
 RIVER: Final = "river"
@@ -60,24 +59,6 @@ def bundle_of(trained: Trained, name: str, owner: str, seed: int, made: datetime
         return seal(manifest, members, key)
     except BundleError as error:
         raise TrainingError(f"what was trained cannot be kept: {error}") from error
-
-
-def facts_of(one: Custom, fitted: Fitted) -> LearnerFacts:
-    """What a bundle says of a learner that was fitted."""
-    return LearnerFacts(
-        name=one.name,
-        kind=one.kind,  # type: ignore[arg-type]
-        features=one.columns,
-        file=member_of(one, fitted),
-        scores=fitted.scores,
-        nats=fitted.nats,
-        limit=one.limit,
-    )
-
-
-def member_of(one: Custom, fitted: Fitted) -> str:
-    """The file of a learner in a bundle."""
-    return f"{one.name}.npz" if isinstance(fitted.estimator, Recipe) else f"{one.name}.skops"
 
 
 def name_of(trained: Trained) -> str:

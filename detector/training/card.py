@@ -21,7 +21,10 @@ def _lines(manifest: Manifest, trained: Trained) -> Iterator[str]:
     yield f"{data['days']:,} working days of {data['people']:,} people, {data['first']} to {data['last']}, in"
     yield f"{data['shards']} shards; {data['fitted_days']:,} were fitted to. Analysts confirmed"
     yield f"{data['confirmed_alerts']} alerts and denied {data['denied_alerts']}."
-    yield "Pseudonyms and counts alone: no name, customer or address."
+    yield "Pseudonyms and counts alone: no name, customer or address. Peer groups of few people are judged by little."
+    yield from ("", "| peer group | people | working days |", "|---|---|---|")
+    for name, (people, days) in sorted(trained.groups.items()):
+        yield f"| {_plain(name)} | {people:,} | {days:,} |"
     yield from ("", "## Learners", "")
     yield from ("| learner | kind | sees | moves a level by at most |", "|---|---|---|---|")
     for facts in manifest.learners:
@@ -34,11 +37,14 @@ def _lines(manifest: Manifest, trained: Trained) -> Iterator[str]:
         yield f"{judged.precision:.3f}, by level alone {judged.before:.3f}, over {judged.days:,} days with"
         yield f"{judged.positives} confirmed ones."
     yield from ("", "## Fairness", "")
-    yield "Peer groups, how many people each had in the data, and their working days. Small ones are judged by little;"
-    yield "`innerwatch backtest` shows alerts and false alerts by department."
-    yield from ("", "| peer group | people | working days |", "|---|---|---|")
-    for name, (people, days) in sorted(trained.groups.items()):
-        yield f"| {_plain(name)} | {people:,} | {days:,} |"
+    yield "Of the days that were fitted to, how many of each department would be told of within the budget, by level"
+    yield "alone and with the learners, and how many of those that analysts judged were nothing. The learners have seen"
+    yield "these days; `innerwatch backtest` shows alerts and false alerts by department on days that they have not."
+    yield from ("", "| department | people | days | by level | with the learners | judged | nothing |")
+    yield "|---|---|---|---|---|---|---|"
+    for name, one in sorted(trained.departments.items()):
+        numbers = (one.people, one.days, one.before, one.after, one.judged, one.denied)
+        yield f"| {_plain(name)} | {' | '.join(f'{number:,}' for number in numbers)} |"
     yield from ("", "## Limits", "")
     yield "- Verdicts are about what was alerted: misuse that no alert has shown teaches a ranker that it is ordinary."
     yield "- It is fitted to one house in one time: a backtest on days that it has not seen comes before any promotion."

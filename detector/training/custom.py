@@ -9,7 +9,8 @@ from typing import Any, Final
 from detector.config_training import LearnerConfig
 from detector.errors import TrainingError
 from detector.learned import LEARNABLE
-from models.bundles import DETECTORS, ESTIMATORS, BundleError, Recipe
+from models.batch import Fitted
+from models.bundles import DETECTORS, ESTIMATORS, BundleError, LearnerFacts, Recipe
 
 FOREST, RANKER = "forest", "ranker"
 LIBRARY: Final = "sklearn."
@@ -67,6 +68,24 @@ def learners_of(configured: dict[str, LearnerConfig], own: Sequence[Custom] = ()
     for name, one in configured.items():
         named[name] = Custom(name, one.kind, one.features, one.limit, _estimator(name, one))
     return tuple((named | {one.name: one for one in own}).values())
+
+
+def facts_of(one: Custom, fitted: Fitted) -> LearnerFacts:
+    """What a bundle says of a learner that was fitted."""
+    return LearnerFacts(
+        name=one.name,
+        kind=one.kind,  # type: ignore[arg-type]
+        features=one.columns,
+        file=member_of(one, fitted),
+        scores=fitted.scores,
+        nats=fitted.nats,
+        limit=one.limit,
+    )
+
+
+def member_of(one: Custom, fitted: Fitted) -> str:
+    """The file of a learner in a bundle."""
+    return f"{one.name}.npz" if isinstance(fitted.estimator, Recipe) else f"{one.name}.skops"
 
 
 def _estimator(name: str, config: LearnerConfig) -> Any:

@@ -13,6 +13,7 @@ from detector.errors import TrainingError
 from detector.people import PART, role_of
 from detector.priors import REFINED, REFINED_GROUPS
 from detector.training.custom import Custom
+from detector.training.fairness import Share, levels_with, remarks_of, shares_of
 from detector.training.learning import COLUMNS, Learning
 from detector.training.reading import Exported, Partition
 from detector.training.verdicts import Verdicts
@@ -39,6 +40,7 @@ class Trained:
         data: facts about what it was trained on.
         remarks: what people should know, in words.
         groups: of each peer group, its people and their active days.
+        departments: what the learners do to each.
     """
 
     learners: list[tuple[Custom, Fitted]] = field(default_factory=list)
@@ -47,6 +49,7 @@ class Trained:
     data: dict[str, str | int | float] = field(default_factory=dict)
     remarks: list[str] = field(default_factory=list)
     groups: dict[str, tuple[int, int]] = field(default_factory=dict)
+    departments: dict[str, Share] = field(default_factory=dict)
 
 
 class Training:
@@ -76,6 +79,7 @@ class Training:
         self._learning = Learning(config)
         self._verdicts = Verdicts(labels, config.time, config.risk.episode_days)
         self._taken: list[dict[str, NDArray[Any]]] = []
+        self._departments: list[NDArray[np.object_]] = []
 
     def run(self, report: Callable[[int, int], None]) -> Trained:
         """Train; ``report`` is told how many of how many days were read.
@@ -92,6 +96,7 @@ class Training:
         examples = self._examples()
         found = Trained(data=self._facts(examples))
         self._fit(found, examples)
+        self._compare(found, examples)
         found.priors = self._learning.priors() | self._refined(found)
         found.groups = self._counted()
         return found
@@ -106,6 +111,7 @@ class Training:
         drawn = np.random.default_rng([self._seed, part.day]).random(len(part)) < MOST_SAMPLES / self._features.rows
         known = columns["settled"].astype(np.bool_) & (columns["active_days"] >= YOUNG_DAYS) & (weights > 0)
         kept = np.flatnonzero(known & (drawn | (weights > 1.0)))
+        self._departments.append(columns["department"][kept])
         self._taken.append(
             {
                 "X": part.matrix(self._sees)[kept],
@@ -149,6 +155,16 @@ class Training:
             )
         found.validation = judged
         found.learners.append((one, fitted(one, examples, self._seed)))
+
+    def _compare(self, found: Trained, examples: Examples) -> None:
+        """Departments without the learners and with them; one that cannot judge is refused when it is sealed."""
+        try:
+            after = levels_with(found.learners, examples, self._sees)
+        except BundleError as error:
+            raise TrainingError(f"what was trained cannot judge: {error}") from error
+        departments = np.concatenate(self._departments)
+        found.departments = shares_of(departments, examples, after, self._config.risk.budget)
+        found.remarks.extend(remarks_of(found.departments))
 
     def _refined(self, found: Trained) -> dict[str, NDArray[Any]]:
         """People whose role is two kinds of work, by pseudonym, and the group of each."""

@@ -21,7 +21,7 @@ PEAKS: Final = tuple(f"peak_{one.name.lower()}" for one in Peak)
 SCORES: Final = tuple(f"score_{measure.name}" for measure in MEASURES)
 NORMALS: Final = tuple(f"normal_{one.name}" for one in MEASURES if not isinstance(one, Surprise))
 STATED: Final = (
-    "actor", "peer_group", "service", "active_days", "settled", "level", "learned", "hours", "episode",
+    "actor", "peer_group", "department", "service", "active_days", "settled", "level", "learned", "hours", "episode",
     "late", "gate_open",
 )  # fmt: skip
 COLUMNS: Final = tuple(dict.fromkeys((*STATED, *SUMS, *PEAKS, *SCORES, *NORMALS)))

@@ -14,8 +14,8 @@ from detector.config import load_config
 from detector.errors import TrainingError
 from detector.export.tables import TABLES
 from detector.learned import LEARNABLE, moved
-from detector.training.bundle import draft_of, facts_of
-from detector.training.custom import Custom
+from detector.training.bundle import draft_of
+from detector.training.custom import Custom, facts_of
 from detector.training.job import YOUNG_DAYS, Training, fitted
 from detector.training.reading import FEATURES, LABELS, Exported
 from detector.training.verdicts import Verdicts

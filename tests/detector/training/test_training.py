@@ -123,6 +123,10 @@ def test_a_bundle_says_what_it_was_made_of_and_for_whom(config: Config, plain: T
     bundle = open_bundle(body, read_public_keys([key.with_name(f"{key.name}.pub")]))
     assert bundle.manifest.data["people"] == sum(people for people, _ in plain.groups.values())
     assert "## Fairness" in bundle.card
+    departments = {"B01": plain.departments["B01"], "B02": plain.departments["B02"]}  # of the roster
+    for name, one in departments.items():
+        assert f"| {name} | {one.people} | {one.days:,} | {one.before} | {one.after} | 0 | 0 |" in bundle.card
+    assert sum(one.days for one in plain.departments.values()) == plain.data["fitted_days"]
     assert "<script>" not in bundle.card
     assert all(f"| {name} |" in bundle.card for name in ("agent",) if name in plain.groups)
 
