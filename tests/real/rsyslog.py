@@ -8,7 +8,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -83,12 +83,17 @@ class Rsyslog:
 
     def lines(self, count: int) -> list[dict[str, str]]:
         """Everything that was kept, once there is so much or some seconds are over."""
+        return self.lines_when(lambda found: len(found) >= count)
+
+    def lines_when(self, done: Callable[[list[dict[str, str]]], bool]) -> list[dict[str, str]]:
+        """Everything that was kept, once it is as wanted or some seconds are over."""
         until = time.monotonic() + START_S
         kept = self._folder / "lines"
         while True:
-            found = kept.read_text("utf-8").splitlines() if kept.exists() else []
-            if len(found) >= count or time.monotonic() > until:
-                return [json.loads(line) for line in found]
+            text = kept.read_text("utf-8") if kept.exists() else ""
+            found = [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines()]
+            if done(found) or time.monotonic() > until:
+                return found
             time.sleep(0.02)
 
 
