@@ -1,9 +1,10 @@
 """A compacted topic of a real broker, read as a table."""
 
 from contextlib import closing
+from typing import Any
 
 import pytest
-from kafka import KafkaProducer
+from kafka import KafkaConsumer, KafkaProducer
 
 from streams import SourceError
 from streams.kafka import KafkaConfig, read_table
@@ -77,7 +78,13 @@ def test_a_missing_topic_one_that_is_too_large_and_one_that_does_not_come_are_sa
         patch.setattr(module, "MAX_BYTES", 1_000)
         with pytest.raises(SourceError, match=r"^large-table: holds more than .*check context\.topic"):
             values(kafka_broker, "large-table")
-    monkeypatch.setattr(module, "WAIT_MS", 0)  # no answer is as fast as that
+    poll = KafkaConsumer.poll
+
+    def held(consumer: KafkaConsumer, **options: Any) -> Any:
+        with kafka_broker.stopped():
+            return poll(consumer, **options)
+
+    monkeypatch.setattr(KafkaConsumer, "poll", held)
     monkeypatch.setattr(module, "MOST_WAITS", 1)
     with pytest.raises(SourceError, match=r"^large-table: 127.0.0.1:\d+ did not give it .*nothing came"):
         values(kafka_broker, "large-table")
