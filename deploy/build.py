@@ -11,7 +11,7 @@ from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from deploy.grafana.detection_quality import detection_quality
 from deploy.grafana.pipeline_health import pipeline_health
 from deploy.grafana.soc_overview import soc_overview
-from detector.catalogue import BOTH, DELIVER, RUN, SERVE, Metric
+from detector.catalogue import DELIVER, EVERY, RUN, SERVE, Metric
 
 FOLDER: Final = Path(__file__).parent
 ENDINGS: Final = {"counter": "_total", "gauge": "", "histogram": "", "tally": ""}
@@ -32,13 +32,13 @@ def metrics_text() -> str:
         "# Metrics",
         words,
         "## Of every process",
-        _table(BOTH),
+        _table(EVERY),
         "## Of `innerwatch run` (`metrics.port`)",
-        _table([metric for metric in RUN if metric not in BOTH]),
+        _table([metric for metric in RUN if metric not in EVERY]),
         "## Of `innerwatch deliver` (`metrics.deliver_port`)",
-        _table([metric for metric in DELIVER if metric not in BOTH]),
+        _table([metric for metric in DELIVER if metric not in EVERY]),
         "## Of `innerwatch serve` (`/metrics` of the API, with a token)",
-        _table([metric for metric in SERVE if metric not in BOTH]),
+        _table([metric for metric in SERVE if metric not in EVERY]),
     ]
     return "\n\n".join(parts) + "\n"
 

@@ -28,12 +28,12 @@ class Metric(NamedTuple):
     buckets: tuple[float, ...] = SECONDS
 
 
-BOTH: Final = (
+EVERY: Final = (
     Metric("innerwatch_build_info", "gauge", "1, with the release that runs.", ("version", "python")),
 )  # fmt: skip
 """Of every process."""
 RUN: Final = (
-    *BOTH,
+    *EVERY,
     Metric("innerwatch_model_info", "gauge", "1, with the version of the models that judge.", ("version",)),
     Metric("innerwatch_events", "counter", "Events scored."),
     Metric("innerwatch_rejected", "counter", "Records kept out as dead letters.", ("reason",)),
@@ -100,7 +100,7 @@ RUN: Final = (
 )
 """Of `innerwatch run`."""
 DELIVER: Final = (
-    *BOTH,
+    *EVERY,
     Metric("innerwatch_incidents", "gauge", "Incidents that are not closed.", ("state", "severity", "age")),
     Metric(
         "innerwatch_acknowledge_seconds",
@@ -126,7 +126,7 @@ DELIVER: Final = (
 )
 """Of `innerwatch deliver`; read from the database, which other processes write."""
 SERVE: Final = (
-    *BOTH,
+    *EVERY,
     Metric("innerwatch_requests", "counter", "Requests answered by the API.", ("operation", "status")),
     Metric("innerwatch_request_seconds", "histogram", "Time to answer one."),
     Metric(

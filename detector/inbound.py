@@ -16,9 +16,7 @@ from detector.config_delivery import ReceiverConfig
 from detector.deliver import open_desk
 
 
-def open_inbound(
-    config: Config, stack: ExitStack, now: Callable[[], float], came: Callable[[str, str], None]
-) -> Inbound:
+def open_inbound(config: Config, stack: ExitStack, now: Callable[[], float]) -> Inbound:
     """The door for receivers with an `inbound_secret_file`; closed with the stack.
 
     Raises:
@@ -31,7 +29,7 @@ def open_inbound(
             secrets = SenderConfig(secret_file=str(one.inbound_secret_file), verdicts=_verdicts(one))
             with _named(name):
                 senders[name] = open_sender(one.kind, secrets)
-    return stack.enter_context(closing(Inbound(open_desk(config), senders, now, came)))
+    return stack.enter_context(closing(Inbound(open_desk(config), senders, now)))
 
 
 def open_poller(

@@ -35,10 +35,9 @@ def opened(config: Config, now: Callable[[], float], log: Log) -> Iterator[FastA
         DetectorError, AlertsError: there is no database, or it cannot be used.
     """
     with closing(Desks(lambda: open_desk(config, must_exist=True))) as desks, ExitStack() as stack:
-        receivers = config.delivery.receivers
-        measured = ServeMetrics(name for name, one in receivers.items() if one.inbound_secret_file is not None)
-        inbound = open_inbound(config, stack, now, measured.came)
-        service = Service(desks, stages_of(config), tuple(receivers), now, inbound, measured)
+        inbound = open_inbound(config, stack, now)
+        measured = ServeMetrics(inbound.senders)
+        service = Service(desks, stages_of(config), tuple(config.delivery.receivers), now, inbound, measured)
         yield create_app(service, log, version("innerwatch"))
 
 

@@ -9,6 +9,7 @@ from alerts.api.problems import documented
 from alerts.api.resources import Taken
 from alerts.api.service import Asked
 from alerts.errors import MalformedError, RefusedError, UnavailableError
+from alerts.inbound.inbound import WHY
 
 MOST_BYTES: Final = 64 << 10
 BODY: Final[dict[str, Any]] = {"requestBody": {"content": {"application/json": {"schema": {"type": "object"}}}}}
@@ -24,18 +25,20 @@ router = APIRouter(prefix="/inbound", tags=["inbound"])
 )
 async def take_message(name: str, request: Request, service: Asked) -> Taken:
     """What the message itself holds is its authentication: a signature, or a secret that the tool was given."""
-    if name not in service.inbound:
+    if name not in service.inbound.senders:
         raise HTTPException(404)
     body = await _body(request)
     try:
         heard = await run_in_threadpool(service.inbound.take, name, dict(request.headers), body)
-    except MalformedError as refusal:
-        raise HTTPException(422, str(refusal)) from None
-    except RefusedError:
+    except RefusedError as refusal:
+        service.measured.came(name, WHY[type(refusal)])
+        if isinstance(refusal, MalformedError):
+            raise HTTPException(422, str(refusal)) from None
         # Which part was wrong is for nobody who does not know the secret.
         raise HTTPException(401, "not genuine, or not of now", {"WWW-Authenticate": "Signature"}) from None
     except UnavailableError:
         raise HTTPException(503, headers={"Retry-After": "30"}) from None
+    service.measured.came(name, heard.value)
     return Taken(heard=heard)
 
 

@@ -49,6 +49,9 @@ class Measured(Protocol):
     def answered(self, operation: str, status: int, seconds: float) -> None:
         """A request was answered; the operation is "" where the path or the method is none."""
 
+    def came(self, receiver: str, result: str) -> None:
+        """A message of a receiver's tool came: a word of `Heard`, or of `WHY` it was refused."""
+
     def page(self) -> bytes:
         """All that was counted, in the text format of Prometheus."""
 

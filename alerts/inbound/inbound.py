@@ -1,11 +1,11 @@
 """The door for what senders post: who may come in, and what becomes of it."""
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Final
 
 from alerts.desk import Desk
-from alerts.errors import ForgedError, MalformedError, RefusedError, StaleError
+from alerts.errors import ForgedError, MalformedError, StaleError
 from alerts.inbound.hearing import Heard
 from alerts.inbound.sender import Sender
 
@@ -20,21 +20,16 @@ class Inbound:
         desk: of its own, since it is used from other threads.
         senders: by the names of their receivers.
         now: the time, in Unix seconds.
-        came: told of each message: the sender, and a word of `Heard` or of `WHY`; from any thread.
     """
 
-    def __init__(
-        self,
-        desk: Desk,
-        senders: Mapping[str, Sender],
-        now: Callable[[], float],
-        came: Callable[[str, str], None],
-    ) -> None:
-        self._desk, self._senders, self._now, self._came = desk, senders, now, came
+    def __init__(self, desk: Desk, senders: Mapping[str, Sender], now: Callable[[], float]) -> None:
+        self._desk, self._senders, self._now = desk, senders, now
         self._one_at_a_time = threading.Lock()
 
-    def __contains__(self, name: str) -> bool:
-        return name in self._senders
+    @property
+    def senders(self) -> Collection[str]:
+        """Their names."""
+        return self._senders.keys()
 
     def take(self, name: str, headers: Mapping[str, str], body: bytes) -> Heard:
         """Take a message of a sender that is there; the same again is a repeat, and changes nothing.
@@ -43,16 +38,7 @@ class Inbound:
             ForgedError, StaleError, MalformedError: it is not taken.
             StoreError: the database is away, or refuses.
         """
-        try:
-            heard = self._heard(name, headers, body, self._now())
-        except RefusedError as refusal:
-            self._came(name, WHY[type(refusal)])
-            raise
-        self._came(name, heard.value)
-        return heard
-
-    def _heard(self, name: str, headers: Mapping[str, str], body: bytes, now: float) -> Heard:
-        sender = self._senders[name]
+        sender, now = self._senders[name], self._now()
         sender.verify(headers, body, now)
         said = sender.read(headers, body)
         if said is None:

@@ -157,7 +157,7 @@ class Training:
         found.learners.append((one, fitted(one, examples, self._seed)))
 
     def _compare(self, found: Trained, examples: Examples) -> None:
-        """Departments without the learners and with them; one that cannot judge is refused when it is sealed."""
+        """Departments without the learners and with them."""
         try:
             after = levels_with(found.learners, examples, self._sees)
         except BundleError as error:

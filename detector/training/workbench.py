@@ -13,14 +13,15 @@ from numpy.typing import NDArray
 from detector.config import load_config
 from detector.errors import TrainingError
 from detector.export.tables import TABLES
-from detector.learned import LEARNABLE, moved
+from detector.learned import LEARNABLE
 from detector.training.bundle import draft_of
-from detector.training.custom import Custom, facts_of
+from detector.training.custom import Custom
+from detector.training.fairness import levels_with
 from detector.training.job import YOUNG_DAYS, Training, fitted
 from detector.training.reading import FEATURES, LABELS, Exported
 from detector.training.verdicts import Verdicts
 from models.batch import Examples, halves
-from models.bundles import Bundle, BundleError, Learner, dumped, open_bundle
+from models.bundles import Bundle, BundleError, dumped, open_bundle
 
 if TYPE_CHECKING:
     import pandas as pd  # type: ignore[import-untyped]
@@ -96,7 +97,7 @@ class Workbench:
         """
         pd = _pandas()
         train, test = self._halves(learner)
-        with_it = np.maximum(test.levels + self._nats(learner, train, test), 0.0)
+        with_it = self._levels(learner, train, test)
         if not test.confirmed.any() or not (test.weights > 1.0)[~test.confirmed].any():
             raise TrainingError(
                 "of the later days by which a learner is compared, analysts have confirmed none, or denied none; "
@@ -157,8 +158,8 @@ class Workbench:
 
         return examples(then, early), examples(last, late)
 
-    def _nats(self, learner: Custom, train: Examples, test: Examples) -> NDArray[np.float64]:
-        """By how much the learner, fitted to some days, moves the levels of others, (n,)."""
+    def _levels(self, learner: Custom, train: Examples, test: Examples) -> NDArray[np.float64]:
+        """The levels of days with what the learner, fitted to others, adds to them, (n,)."""
         if not len(train.days):
             raise TrainingError("there are no earlier days to learn from; export more days")
         if learner.kind == "ranker" and train.lack:
@@ -166,10 +167,9 @@ class Workbench:
         fit = fitted(learner, train, self.config.training.seed)
         try:
             dumped(fit.estimator)
-            worth = Learner(facts_of(learner, fit), fit.estimator).nats_many(test.X)
+            return levels_with([(learner, fit)], test, learner.columns)
         except BundleError as error:
             raise TrainingError(f"the learner {learner.name!r} cannot be kept in a bundle: {error}") from error
-        return moved(learner.kind, worth, test.levels, learner.limit)
 
 
 def _quality(days: Examples, levels: NDArray[np.float64], budget: int) -> dict[str, Any]:

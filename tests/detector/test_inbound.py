@@ -138,7 +138,7 @@ def test_what_is_closed_there_is_asked_for_and_closes_here_once(
 def test_a_secret_that_cannot_be_used_is_an_error_that_names_the_receiver(config: Config, tmp_path: Path) -> None:
     (tmp_path / "inbound").write_text("\n")
     with ExitStack() as stack, pytest.raises(ReceiverError, match=r"^delivery.receivers.tool: .*no secret can be read"):
-        open_inbound(config, stack, lambda: NOW, lambda _receiver, _result: None)
+        open_inbound(config, stack, lambda: NOW)
 
 
 def test_kinds_of_which_the_configuration_knows_are_those_of_the_tables() -> None:

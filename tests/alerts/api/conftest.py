@@ -89,7 +89,7 @@ def api(place: Place, commit: Callable[..., None]) -> Iterator[Api]:
     clock, log, counted = Clock(), Heard(), Counted()
     with (
         closing(Desks(lambda: Desk(place.url, place.password_file))) as desks,
-        closing(Inbound(Desk(place.url, place.password_file), {}, clock, counted.came)) as inbound,
+        closing(Inbound(Desk(place.url, place.password_file), {}, clock)) as inbound,
     ):
         service = Service(desks, pipeline_of(Routing([], UTC_ZONE)), ("soc",), clock, inbound, counted)
         app = create_app(service, log, VERSION)

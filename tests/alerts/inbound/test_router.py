@@ -40,9 +40,9 @@ def counted() -> Counted:
 
 
 @pytest.fixture
-def inbound(url: str, desk: Desk, tmp_path: Path, counted: Counted) -> Iterator[Inbound]:
+def inbound(url: str, desk: Desk, tmp_path: Path) -> Iterator[Inbound]:
     senders = {kind: sender_of(kind, tmp_path) for kind in KINDS}
-    with closing(Inbound(Desk(url), senders, lambda: NOW, counted.came)) as opened:
+    with closing(Inbound(Desk(url), senders, lambda: NOW)) as opened:
         yield opened
 
 
